@@ -1,0 +1,8 @@
+//! What the provider said before any event.
+
+pub mod clean_text;
+pub mod header_policy;
+pub mod never_forward;
+pub mod proxy_status;
+pub mod request_headers;
+pub mod status_table;

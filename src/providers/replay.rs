@@ -1,0 +1,1 @@
+//! The embedded provider: plays recorded answers over an in-memory connection.

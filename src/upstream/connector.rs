@@ -1,0 +1,3 @@
+//! The connector under awc.
+pub mod memory;
+pub mod tls;
