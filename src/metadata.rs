@@ -2,6 +2,7 @@
 
 pub mod clean_text;
 pub mod header_policy;
+mod header_rules;
 pub mod never_forward;
 pub mod proxy_status;
 pub mod request_headers;

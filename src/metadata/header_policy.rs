@@ -1,6 +1,16 @@
 //! Which of the provider's headers reach the client.
 
+use std::fmt;
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
+
+use super::{
+    header_rules::{Allowance, Pattern, RuleSet, header_name, is_plain},
+    never_forward::{
+        is_never_forwarded, why_never_a_target, why_never_forwarded, why_prefix_never_forwarded,
+    },
+};
 
 /// One rule of the allow list, as the settings write it: `"x-request-id"`, `"x-ratelimit-*"` or
 /// `{ name = "openai-processing-ms", as = "x-upstream-processing-ms" }`.
@@ -37,6 +47,16 @@ impl From<RuleSource> for HeaderRule {
     }
 }
 
+/// As the settings write it, without the quotes of a plain rule.
+impl fmt::Display for HeaderRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.rename {
+            None => f.write_str(&self.name),
+            Some(rename) => write!(f, "{{ name = {:?}, as = {rename:?} }}", self.name),
+        }
+    }
+}
+
 /// Bounds on what is forwarded of one answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderCaps {
@@ -58,14 +78,104 @@ pub struct RuleError {
 
 /// The allow list of one provider, compiled.
 #[derive(Clone, Debug)]
-pub struct HeaderPolicy {}
+pub struct HeaderPolicy {
+    rules: RuleSet,
+    /// By rule: the name it goes out under, where that is another.
+    renames: Vec<Option<HeaderName>>,
+    caps: HeaderCaps,
+}
+
+/// What one answer's headers came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forwarded {
+    /// What goes out: by rule, then by name; the values of one name in the order received.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Values dropped because [`HeaderCaps`] had no room for them.
+    pub over_cap: usize,
+    /// Values dropped because they hold more than visible ASCII, spaces and tabs.
+    pub invalid: usize,
+}
 
 impl HeaderPolicy {
-    /// Compiles the global rules followed by the provider's own.
+    /// Compiles the global rules followed by the provider's own. Where several match one name, the
+    /// first wins; a rule that only repeats an earlier one is harmless.
     ///
     /// # Errors
     /// Every rule that names what may never be forwarded, or that is no header name or prefix.
-    pub fn compile(_rules: &[HeaderRule], _caps: HeaderCaps) -> Result<Self, Vec<RuleError>> {
-        Ok(Self {})
+    pub fn compile(rules: &[HeaderRule], caps: HeaderCaps) -> Result<Self, Vec<RuleError>> {
+        let mut policy = Self {
+            rules: RuleSet::default(),
+            renames: Vec::new(),
+            caps,
+        };
+        let mut errors = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            match read(rule) {
+                Ok((pattern, rename)) => {
+                    policy.rules.add(index, pattern);
+                    policy.renames.push(rename);
+                }
+                Err(reason) => errors.push(RuleError {
+                    rule: rule.to_string(),
+                    reason,
+                }),
+            }
+        }
+        if errors.is_empty() {
+            Ok(policy)
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Picks what of an answer's headers reaches the client.
+    ///
+    /// `status_unchanged` says that the client sees the provider's own status. Only then does
+    /// `x-should-retry` pass: it speaks of that status, and SDKs obey it before anything else.
+    pub fn forward(&self, upstream: &HeaderMap, status_unchanged: bool) -> Forwarded {
+        let mut forwarded = Forwarded::default();
+        let mut allowance = Allowance::new(self.caps);
+        for found in self.rules.select(upstream, is_never_forwarded) {
+            let name = self.renames[found.rule].as_ref().unwrap_or(found.name);
+            if name == "x-should-retry" && !status_unchanged {
+                continue;
+            }
+            if !is_plain(found.value) {
+                forwarded.invalid += 1;
+            } else if !allowance.take(name, found.value) {
+                forwarded.over_cap += 1;
+            } else {
+                forwarded.headers.push((name.clone(), found.value.clone()));
+            }
+        }
+        forwarded
     }
 }
+
+fn read(rule: &HeaderRule) -> Result<(Pattern, Option<HeaderName>), String> {
+    let pattern = Pattern::parse(&rule.name)?;
+    let forbidden = match &pattern {
+        Pattern::Exact(name) => why_never_forwarded(name),
+        Pattern::Prefix(prefix) => why_prefix_never_forwarded(prefix),
+    };
+    if let Some(why) = forbidden {
+        return Err(format!("it is never forwarded: {why}; remove the rule"));
+    }
+    let Some(rename) = &rule.rename else {
+        return Ok((pattern, None));
+    };
+    if matches!(pattern, Pattern::Prefix(_)) {
+        return Err("a prefix cannot be renamed: write one rule for each name".to_owned());
+    }
+    let target = header_name(rename).map_err(|reason| format!("as {rename:?}: {reason}"))?;
+    if let Some(why) = why_never_a_target(&target) {
+        return Err(format!(
+            "nothing may be renamed to {rename:?}: {why}; choose a free name such as \
+             \"x-upstream-processing-ms\""
+        ));
+    }
+    Ok((pattern, Some(target)))
+}
+
+#[cfg(test)]
+mod tests;

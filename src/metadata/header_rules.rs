@@ -1,0 +1,140 @@
+//! What both allow lists share: how a rule is read, which rule a name meets first, and the bounds.
+
+use std::collections::HashMap;
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::{header_policy::HeaderCaps, never_forward::nominated_by_connection};
+
+/// A rule's left side, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Pattern {
+    Exact(HeaderName),
+    /// What stands before the `*`; at least two characters.
+    Prefix(Box<str>),
+}
+
+impl Pattern {
+    /// Reads `"x-request-id"` or `"x-ratelimit-*"`; the error says what to write instead.
+    pub(super) fn parse(written: &str) -> Result<Self, String> {
+        let Some(prefix) = written.strip_suffix('*') else {
+            if written.contains('*') {
+                return Err("a `*` may only stand at the end, as in \"x-ratelimit-*\"".to_owned());
+            }
+            return header_name(written).map(Self::Exact);
+        };
+        if prefix.contains('*') {
+            return Err("write one `*`, at the end, as in \"x-ratelimit-*\"".to_owned());
+        }
+        if prefix.len() < 2 {
+            return Err(
+                "it matches too much: list the names, or a prefix of at least two \
+                        characters such as \"x-ratelimit-*\""
+                    .to_owned(),
+            );
+        }
+        header_name(prefix).map(|name| Self::Prefix(name.as_str().into()))
+    }
+}
+
+/// Reads a header name in any case; the error says what one is made of.
+pub(super) fn header_name(written: &str) -> Result<HeaderName, String> {
+    HeaderName::from_bytes(written.as_bytes()).map_err(|_| {
+        "it is no header name: write letters, digits and hyphens, as in \"x-request-id\"".to_owned()
+    })
+}
+
+/// Patterns in the order of their rules; the first that matches a name wins.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RuleSet {
+    exact: HashMap<HeaderName, usize>,
+    prefixes: Vec<(usize, Box<str>)>,
+}
+
+/// A header that a rule lets through.
+pub(super) struct Match<'a> {
+    pub(super) rule: usize,
+    pub(super) name: &'a HeaderName,
+    pub(super) value: &'a HeaderValue,
+}
+
+impl RuleSet {
+    /// Adds the pattern of rule number `rule`; rules are added in rising order.
+    pub(super) fn add(&mut self, rule: usize, pattern: Pattern) {
+        match pattern {
+            Pattern::Exact(name) => {
+                self.exact.entry(name).or_insert(rule);
+            }
+            Pattern::Prefix(prefix) => self.prefixes.push((rule, prefix)),
+        }
+    }
+
+    /// What the rules let through, by rule, then by name; the values of one name keep their order.
+    ///
+    /// Sorted because the header map iterates in hash order. `is_forbidden` is asked only about what
+    /// a prefix let in: an exact rule for a forbidden name was refused when it was compiled.
+    pub(super) fn select<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        is_forbidden: impl Fn(&HeaderName) -> bool,
+    ) -> Vec<Match<'a>> {
+        let nominated = nominated_by_connection(headers);
+        let mut matches: Vec<_> = headers
+            .iter()
+            .filter_map(|(name, value)| {
+                let rule = self.first_match(name, &is_forbidden)?;
+                (!nominated.contains(name)).then_some(Match { rule, name, value })
+            })
+            .collect();
+        matches.sort_by(|a, b| (a.rule, a.name.as_str()).cmp(&(b.rule, b.name.as_str())));
+        matches
+    }
+
+    fn first_match(
+        &self,
+        name: &HeaderName,
+        is_forbidden: impl Fn(&HeaderName) -> bool,
+    ) -> Option<usize> {
+        let exact = self.exact.get(name).copied();
+        let prefix = self
+            .prefixes
+            .iter()
+            .take_while(|(rule, _)| exact.is_none_or(|exact| *rule < exact))
+            .find(|(_, prefix)| name.as_str().starts_with(&**prefix))
+            .map(|(rule, _)| *rule);
+        match prefix {
+            Some(rule) => (!is_forbidden(name)).then_some(rule),
+            None => exact,
+        }
+    }
+}
+
+/// What is left of the bounds on one message.
+pub(super) struct Allowance(HeaderCaps);
+
+impl Allowance {
+    pub(super) fn new(caps: HeaderCaps) -> Self {
+        Self(caps)
+    }
+
+    /// Takes room for one header; `false` leaves the allowance as it was, so that one huge value
+    /// does not starve the small ones after it.
+    pub(super) fn take(&mut self, name: &HeaderName, value: &HeaderValue) -> bool {
+        let bytes = name.as_str().len() + value.len();
+        if self.0.headers == 0 || self.0.bytes < bytes {
+            return false;
+        }
+        self.0.headers -= 1;
+        self.0.bytes -= bytes;
+        true
+    }
+}
+
+/// Whether a value is visible ASCII, spaces and tabs: RFC 9110 section 5.5 without `obs-text`, which
+/// clients decode as UTF-8, as Latin-1 or not at all.
+pub(super) fn is_plain(value: &HeaderValue) -> bool {
+    value
+        .as_bytes()
+        .iter()
+        .all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
+}
