@@ -7,3 +7,4 @@ pub mod never_forward;
 pub mod proxy_status;
 pub mod request_headers;
 pub mod status_table;
+pub mod trace_context;
