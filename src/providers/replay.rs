@@ -1,1 +1,3 @@
 //! The embedded provider: plays recorded answers over an in-memory connection.
+
+pub mod recording;
