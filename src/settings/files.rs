@@ -1,0 +1,15 @@
+//! Reading the small files that settings name.
+
+use std::{fs::File, io::Read, path::Path};
+
+/// Reads a whole file of at most `most` bytes.
+pub(super) fn read(file: &Path, most: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    File::open(file)
+        .and_then(|file| file.take(most as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| error.to_string())?;
+    if bytes.len() > most {
+        return Err(format!("it is larger than {most} bytes"));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,210 @@
+//! `[[providers]]`: who serves, where, and with which key.
+
+mod base_url;
+mod extra_headers;
+mod transport;
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use awc::http::header::{HeaderName, HeaderValue};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+pub(super) use transport::Tls;
+
+use super::{
+    error::Problems,
+    metadata::{ProviderMetadata, SharedPolicies},
+    secrets::{SecretReference, SecretSource},
+};
+use crate::{
+    metadata::{
+        header_policy::HeaderPolicy, request_headers::RequestHeaderPolicy,
+        status_table::StatusTable,
+    },
+    providers::ProviderId,
+    upstream::http_client::Transport,
+};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProviderSection {
+    pub(super) id: String,
+    kind: KindWord,
+    base_url: Option<String>,
+    api_key: Option<SecretReference>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    usage_request: bool,
+    #[serde(default)]
+    shared_quota: bool,
+    ca_file: Option<PathBuf>,
+    recordings: Option<PathBuf>,
+    #[serde(default)]
+    metadata: ProviderMetadata,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum KindWord {
+    OpenAi,
+    Replay,
+}
+
+/// One provider, ready to be called. Settings `[[providers]]`; where it is stands in
+/// [`ClientParts::endpoints`](crate::upstream::http_client::ClientParts::endpoints).
+#[derive(Clone, Debug)]
+pub struct VerifiedProvider {
+    /// Its name. Setting `providers.id`.
+    pub id: ProviderId,
+    /// What it speaks. Setting `providers.kind`.
+    pub kind: ProviderKind,
+    /// The path of `providers.base_url`, such as `/v1`: empty, or begins with a slash and ends
+    /// without one.
+    pub base_path: String,
+    /// Its key: visible ASCII, never empty. Setting `providers.api_key`.
+    pub api_key: Option<SecretString>,
+    /// More headers on every request to it; no credentials, no framing. Setting `providers.headers`.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Whether streams are asked for usage when the client did not. Setting
+    /// `providers.usage_request`, default false.
+    pub usage_request: bool,
+    /// Whether the quota is ours and not the client's. Setting `providers.shared_quota`, default
+    /// false; [`status_table`](Self::status_table) already knows of it.
+    pub shared_quota: bool,
+    /// Which of its headers reach the client.
+    pub header_policy: HeaderPolicy,
+    /// Which status the client sees for its own.
+    pub status_table: StatusTable,
+    /// Which of the client's headers reach it.
+    pub request_headers: RequestHeaderPolicy,
+}
+
+/// What a provider speaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// OpenAI's API, by whomever.
+    OpenAi,
+    /// Recordings, over a connection that never leaves the process.
+    Replay {
+        /// The folder they are in; `None` for the embedded ones. Setting `providers.recordings`.
+        recordings: Option<PathBuf>,
+    },
+}
+
+impl ProviderSection {
+    /// Verifies one provider whose keys stand under `key`, such as `providers[0]`.
+    pub(super) fn verify(
+        &self,
+        key: &str,
+        shared: &SharedPolicies<'_>,
+        secrets: &dyn SecretSource,
+        tls: &Tls,
+        problems: &mut Problems<'_>,
+    ) -> Option<(VerifiedProvider, Transport)> {
+        let at = |name: &str| format!("{key}.{name}");
+        let id = problems.take(&at("id"), is_id(&self.id));
+        let kind = self.verify_kind(&at, problems);
+        let place = match self.kind {
+            KindWord::OpenAi => self.verify_place(&at, tls, problems),
+            KindWord::Replay => problems
+                .take(
+                    &at("recordings"),
+                    transport::replay_transport(self.recordings.as_deref()),
+                )
+                .map(|transport| (String::new(), transport)),
+        };
+        let api_key = self
+            .api_key
+            .as_ref()
+            .map(|reference| reference.read(secrets));
+        let api_key = problems.take(&at("api_key"), api_key.transpose());
+        let headers = extra_headers::verify(&self.headers, &at("headers"), problems);
+        let policies = shared.with(&self.metadata, self.shared_quota, &at("metadata"), problems)?;
+        id?;
+        let (base_path, transport) = place?;
+        let provider = VerifiedProvider {
+            id: ProviderId::new(self.id.as_str()),
+            kind,
+            base_path,
+            api_key: api_key?,
+            headers,
+            usage_request: self.usage_request,
+            shared_quota: self.shared_quota,
+            header_policy: policies.headers,
+            status_table: policies.status,
+            request_headers: policies.request_headers,
+        };
+        Some((provider, transport))
+    }
+
+    /// The kind, with the keys that belong to the other one refused.
+    fn verify_kind(
+        &self,
+        at: &dyn Fn(&str) -> String,
+        problems: &mut Problems<'_>,
+    ) -> ProviderKind {
+        let strangers: &[(&str, bool)] = match self.kind {
+            KindWord::OpenAi => &[("recordings", self.recordings.is_some())],
+            KindWord::Replay => &[
+                ("base_url", self.base_url.is_some()),
+                ("api_key", self.api_key.is_some()),
+                ("ca_file", self.ca_file.is_some()),
+            ],
+        };
+        let kind = match self.kind {
+            KindWord::OpenAi => ProviderKind::OpenAi,
+            KindWord::Replay => ProviderKind::Replay {
+                recordings: self.recordings.clone(),
+            },
+        };
+        for (name, _) in strangers.iter().filter(|(_, written)| *written) {
+            let word = match kind {
+                ProviderKind::OpenAi => "openai",
+                ProviderKind::Replay { .. } => "replay",
+            };
+            problems.at(&at(name), format!("a provider of kind {word:?} has none"));
+        }
+        kind
+    }
+
+    /// The path of the base URL, and how its host is reached.
+    fn verify_place(
+        &self,
+        at: &dyn Fn(&str) -> String,
+        tls: &Tls,
+        problems: &mut Problems<'_>,
+    ) -> Option<(String, Transport)> {
+        let written = self.base_url.as_deref().unwrap_or_default();
+        let url = problems.take(&at("base_url"), base_url::parse(written))?;
+        let (host, port): (Arc<str>, u16) = (url.host.into(), url.port);
+        let transport = if url.https {
+            let (key, tls) = match &self.ca_file {
+                Some(file) => (at("ca_file"), tls.with_roots(file)),
+                None => (at("base_url"), tls.shared()),
+            };
+            let tls = problems.take(&key, tls)?;
+            Transport::Https { host, port, tls }
+        } else {
+            if self.ca_file.is_some() {
+                problems.at(
+                    &at("ca_file"),
+                    "base_url is http, which has no certificates",
+                );
+            }
+            Transport::Http { host, port }
+        };
+        Some((url.path, transport))
+    }
+}
+
+/// Holds the name of a provider or a client key to what may stand in a URI and in a log.
+pub(super) fn is_id(id: &str) -> Result<(), &'static str> {
+    let is_plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    if (1..=64).contains(&id.len()) && id.bytes().all(is_plain) {
+        Ok(())
+    } else {
+        Err("must be 1 to 64 of the characters a-z, 0-9, `-`, `_` and `.`")
+    }
+}

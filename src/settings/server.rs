@@ -1,0 +1,104 @@
+//! `[server]`: where and how Herald listens.
+
+use std::{net::SocketAddr, num::NonZeroUsize, thread, time::Duration};
+
+use serde::Deserialize;
+
+use super::{
+    error::Problems,
+    units::{Size, Time, hold_to},
+};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServerSection {
+    listen: String,
+    workers: u64,
+    backlog: u64,
+    max_connections: u64,
+    max_body_bytes: Size,
+    keep_alive: Time,
+    request_head: Time,
+    request_body: Time,
+    send_buffer: Size,
+    drain: Time,
+}
+
+/// Where and how Herald listens. Settings `[server]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerSettings {
+    /// Address and port. Setting `server.listen`, default 127.0.0.1:8080.
+    pub listen: SocketAddr,
+    /// Worker threads, at least one: `server.workers = 0` has become the number of cores.
+    pub workers: usize,
+    /// Connections that may wait to be accepted. Setting `server.backlog`, default 1024.
+    pub backlog: u32,
+    /// Open connections for each worker. Setting `server.max_connections`, default 25000.
+    pub max_connections: usize,
+    /// Largest request body in bytes. Setting `server.max_body_bytes`, default 32 MiB.
+    pub max_body_bytes: usize,
+    /// How long an idle client connection stays open; zero closes it after each answer. Setting
+    /// `server.keep_alive`, default 75 s.
+    pub keep_alive: Duration,
+    /// Longest wait for a request's head. Setting `server.request_head`, default 5 s.
+    pub request_head: Duration,
+    /// Longest wait for a request's body. Setting `server.request_body`, default 60 s.
+    pub request_body: Duration,
+    /// Kernel send buffer of each client connection in bytes. Setting `server.send_buffer`, default
+    /// 256 KiB.
+    pub send_buffer: usize,
+    /// How long streams may go on after SIGTERM. Setting `server.drain`, default 25 s.
+    pub drain: Duration,
+}
+
+impl ServerSection {
+    pub(super) fn verify(&self, problems: &mut Problems<'_>) -> Option<ServerSettings> {
+        let (body, buffer) = (self.max_body_bytes, self.send_buffer);
+        hold_to(0..=512, self.workers, "server.workers", problems);
+        hold_to(1..=65_535, self.backlog, "server.backlog", problems);
+        let connections = "server.max_connections";
+        hold_to(1..=1_000_000, self.max_connections, connections, problems);
+        hold_to(
+            Size::KIB..=Size::GIB,
+            body,
+            "server.max_body_bytes",
+            problems,
+        );
+        let idle = Time::ZERO..=Time::HOUR;
+        hold_to(idle.clone(), self.keep_alive, "server.keep_alive", problems);
+        let wait = Time::SHORTEST..=Time::HOUR;
+        hold_to(
+            wait.clone(),
+            self.request_head,
+            "server.request_head",
+            problems,
+        );
+        hold_to(wait, self.request_body, "server.request_body", problems);
+        let buffers = Size::KIB.times(4)..=Size::MIB.times(64);
+        hold_to(buffers, buffer, "server.send_buffer", problems);
+        hold_to(idle, self.drain, "server.drain", problems);
+        let listen = self.listen.parse().map_err(
+            |_| "must be an IP address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"",
+        );
+        Some(ServerSettings {
+            listen: problems.take("server.listen", listen)?,
+            workers: threads(self.workers),
+            backlog: u32::try_from(self.backlog).ok()?,
+            max_connections: usize::try_from(self.max_connections).ok()?,
+            max_body_bytes: body.bytes(),
+            keep_alive: self.keep_alive.0,
+            request_head: self.request_head.0,
+            request_body: self.request_body.0,
+            send_buffer: buffer.bytes(),
+            drain: self.drain.0,
+        })
+    }
+}
+
+/// One for each core unless a number is written. A machine that does not tell gets one.
+fn threads(written: u64) -> usize {
+    match usize::try_from(written) {
+        Ok(0) | Err(_) => thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        Ok(workers) => workers,
+    }
+}

@@ -1,0 +1,157 @@
+//! Verification: the whole of the settings, or everything that is wrong with them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    Auth, LogSettings, Models, SecretSource, Sections, ServerSettings, Settings, SettingsError,
+    StreamBounds, UpstreamBounds, VerifiedProvider, auth,
+    bounds::ProxySource,
+    error::{Origins, Problems},
+    metadata::SharedPolicies,
+    models,
+    providers::{ProviderSection, Tls},
+};
+use crate::{
+    providers::ProviderId,
+    upstream::{
+        clocks::ClockLengths,
+        http_client::{ClientParts, Transport},
+    },
+};
+
+/// Settings that make sense, with their secrets read and their rules compiled: the only form that
+/// the rest of Herald takes.
+#[derive(Clone, Debug)]
+pub struct VerifiedSettings {
+    /// Who may call. Settings `auth` and `[[keys]]`.
+    pub auth: Auth,
+    /// Settings `[server]`.
+    pub server: ServerSettings,
+    /// Settings `[log]`.
+    pub log: LogSettings,
+    /// Settings `[clocks]`.
+    pub clocks: ClockLengths,
+    /// Silence towards the client after which a comment is written; `None` for never. Setting
+    /// `clocks.heartbeat`, default 15 s.
+    pub heartbeat: Option<Duration>,
+    /// Settings `[upstream]`.
+    pub upstream: UpstreamBounds,
+    /// Settings `[stream]`.
+    pub stream: StreamBounds,
+    /// What a 503 says in `retry-after` if the provider said nothing, in whole seconds. Setting
+    /// `metadata.retry_after`, default 5 s.
+    pub retry_after: Duration,
+    /// Settings `[[providers]]`, by id.
+    pub providers: BTreeMap<ProviderId, Arc<VerifiedProvider>>,
+    /// Settings `[[models]]`.
+    pub models: Models,
+    /// Where each provider is and how it is connected to: what a worker makes its client from.
+    pub client_parts: ClientParts,
+}
+
+impl Settings {
+    /// Verifies every value, reads the secrets and compiles the rules.
+    ///
+    /// Secrets, roots and recordings are read here, so this blocks on files: call it outside of a
+    /// worker.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order of `settings/default.toml`.
+    pub fn verify(
+        self,
+        secrets: &dyn SecretSource,
+    ) -> Result<VerifiedSettings, Vec<SettingsError>> {
+        let Self { sections, origins } = self;
+        sections.verify(&origins, secrets)
+    }
+}
+
+impl Sections {
+    fn verify(
+        self,
+        origins: &Origins,
+        secrets: &dyn SecretSource,
+    ) -> Result<VerifiedSettings, Vec<SettingsError>> {
+        let mut found = Problems::new(origins);
+        let problems = &mut found;
+        let server = self.server.verify(problems);
+        let listen = server.as_ref().map(|server| server.listen);
+        let auth = auth::verify(self.auth, &self.keys, listen, problems);
+        let log = self.log.verify(problems);
+        let (clocks, heartbeat) = self.clocks.verify(problems);
+        let upstream = self.upstream.verify(problems);
+        let stream = self.stream.verify(problems);
+        let (shared, retry_after) = self.metadata.verify(problems);
+        let (providers, endpoints) = verify_providers(&self.providers, &shared, secrets, problems);
+        let models = models::verify(&self.models, &self.providers, &providers, problems);
+        let client_parts = ClientParts {
+            endpoints,
+            connect: clocks.connect,
+            keep_alive: self.upstream.keep_alive.0,
+            max_head_bytes: self.upstream.max_head_bytes.bytes(),
+            proxy_from_environment: self.upstream.proxy == ProxySource::Environment,
+        };
+        let found = found.into_list();
+        match server {
+            Some(server) if found.is_empty() => Ok(VerifiedSettings {
+                auth,
+                server,
+                log,
+                clocks,
+                heartbeat,
+                upstream,
+                stream,
+                retry_after,
+                providers,
+                models,
+                client_parts,
+            }),
+            _ => Err(found),
+        }
+    }
+}
+
+type VerifiedProviders = BTreeMap<ProviderId, Arc<VerifiedProvider>>;
+
+fn verify_providers(
+    written: &[ProviderSection],
+    shared: &SharedPolicies<'_>,
+    secrets: &dyn SecretSource,
+    problems: &mut Problems<'_>,
+) -> (VerifiedProviders, HashMap<ProviderId, Transport>) {
+    let tls = Tls::default();
+    let (mut providers, mut endpoints) = (BTreeMap::new(), HashMap::new());
+    let mut ids = HashMap::new();
+    for (index, provider) in written.iter().enumerate() {
+        let key = format!("providers[{index}]");
+        if let Some(first) = ids.insert(&provider.id, index) {
+            let problem = format!("{:?} is already the id of providers[{first}]", provider.id);
+            problems.at(&format!("{key}.id"), problem);
+        }
+        let verified = provider.verify(&key, shared, secrets, &tls, problems);
+        if let Some((provider, transport)) = verified {
+            endpoints.insert(provider.id.clone(), transport);
+            providers.insert(provider.id.clone(), Arc::new(provider));
+        }
+    }
+    (providers, endpoints)
+}
+
+impl VerifiedSettings {
+    /// The same settings with one provider reached another way: for tests, which put a scripted
+    /// provider in its place.
+    ///
+    /// # Panics
+    /// If no provider has that id.
+    #[must_use]
+    pub fn with_transport(mut self, provider: &str, transport: Transport) -> Self {
+        let id = ProviderId::new(provider);
+        assert!(self.providers.contains_key(&id), "no provider {provider:?}");
+        self.client_parts.endpoints.insert(id, transport);
+        self
+    }
+}
