@@ -7,6 +7,8 @@
 // The process: settings in, a running gateway out.
 pub mod settings;
 
+pub mod listener;
+
 // Translation: what a provider speaks.
 pub mod providers;
 

@@ -1,0 +1,100 @@
+//! The listening socket, with the bounds that only the kernel can hold.
+//!
+//! While its write buffer is full, actix does not poll a response's body, so neither an error nor an
+//! end is seen and a reader that takes nothing would keep its connection for good. Two options of the
+//! listening socket, which every accepted socket inherits, bound that: `TCP_USER_TIMEOUT` closes a
+//! connection whose bytes stay unacknowledged, and `SO_SNDBUF` bounds how many there can be.
+
+use std::{io, net::TcpListener, time::Duration};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::settings::ServerSettings;
+
+/// Binds the address of `server.listen`, ready for `HttpServer::listen`.
+///
+/// `client_write` is the clock of that name; where the system has no `TCP_USER_TIMEOUT` (it is
+/// Linux's, RFC 5482) only the other half of the clock holds.
+///
+/// # Errors
+/// What the system said, with the setting and the address before it.
+pub fn bind(settings: &ServerSettings, client_write: Duration) -> io::Result<TcpListener> {
+    try_bind(settings, client_write).map_err(|error| {
+        let reason = match error.kind() {
+            io::ErrorKind::AddrInUse => "the address is in use by another program".to_owned(),
+            io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+            _ => error.to_string(),
+        };
+        let listen = settings.listen;
+        io::Error::new(
+            error.kind(),
+            format!("server.listen = \"{listen}\": {reason}"),
+        )
+    })
+}
+
+fn try_bind(settings: &ServerSettings, client_write: Duration) -> io::Result<TcpListener> {
+    let domain = Domain::for_address(settings.listen);
+    let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+    // On Windows the option means something else: two programs on one address.
+    #[cfg(not(windows))]
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.set_send_buffer_size(settings.send_buffer)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(client_write))?;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = client_write;
+    socket.bind(&settings.listen.into())?;
+    socket.listen(i32::try_from(settings.backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, net::TcpStream};
+
+    use socket2::SockRef;
+
+    use super::*;
+    use crate::settings::Settings;
+
+    fn settings(listen: &str) -> ServerSettings {
+        let text = format!("[server]\nlisten = \"{listen}\"\nsend_buffer = \"64KiB\"");
+        let settings = Settings::from_toml(&text).unwrap();
+        settings.verify(&HashMap::new()).unwrap().server
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_accepted_socket_inherits_the_user_timeout_and_the_send_buffer() {
+        let listener = bind(&settings("127.0.0.1:0"), Duration::from_millis(1500)).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        // The client's connect has returned, so the connection waits to be accepted.
+        let (accepted, _) = listener.accept().unwrap();
+        let accepted = SockRef::from(&accepted);
+        let timeout = accepted.tcp_user_timeout().unwrap();
+        assert_eq!(timeout, Some(Duration::from_millis(1500)));
+        // The kernel doubles what was asked for, to have room for its own bookkeeping (socket(7)).
+        assert_eq!(accepted.send_buffer_size().unwrap(), 2 * 64 * 1024);
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_listener_does_not_block() {
+        let listener = bind(&settings("127.0.0.1:0"), Duration::from_secs(30)).unwrap();
+        assert!(SockRef::from(&listener).nonblocking().unwrap());
+    }
+
+    #[test]
+    fn an_address_in_use_is_named_with_its_setting() {
+        let first = bind(&settings("127.0.0.1:0"), Duration::from_secs(30)).unwrap();
+        let taken = first.local_addr().unwrap();
+        let second = bind(&settings(&taken.to_string()), Duration::from_secs(30)).unwrap_err();
+        assert_eq!(second.kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(
+            second.to_string(),
+            format!("server.listen = \"{taken}\": the address is in use by another program")
+        );
+    }
+}
