@@ -1,3 +1,130 @@
-//! The connector under awc.
+//! The connector under awc: how a connection to a provider is made, and what awc sees of it.
+//!
+//! awc is given URIs `http://{provider id}{path}` and nothing else. The provider id is what its
+//! pool is keyed by; the `Connector` looks it up among the endpoints and makes the connection
+//! itself: DNS and all addresses (`dial`), a forward proxy ([`proxy`]), TLS ([`tls`]), or a pipe
+//! that never leaves the process ([`memory`]). awc's own hook for TLS lies *above* the one for
+//! connectors, which is why even an `https` provider is an `http` URI to awc: so the head filter
+//! (`head_filter`, with `head` and `framing`) stands over the decrypted bytes.
+//!
+//! **Invariants.** One clock covers everything from the name to the finished handshake. A
+//! connection carries HTTP/1.1 only. No answer's bytes are ever seen by another request.
+
+mod dial;
+mod framing;
+mod head;
+mod head_filter;
 pub mod memory;
+pub mod proxy;
+mod stream;
 pub mod tls;
+
+use std::{io, rc::Rc};
+
+use actix_service::Service;
+use actix_tls::connect::{ConnectError as AwcConnectError, ConnectInfo, Connection};
+use awc::http::Uri;
+use futures_util::future::LocalBoxFuture;
+use tokio::net::TcpStream;
+
+pub(crate) use self::head::BadHead;
+use self::{head_filter::HeadFilter, proxy::ProxyRules, stream::UpstreamStream};
+use super::{
+    error::ConnectError,
+    http_client::{ClientParts, Transport},
+};
+use crate::providers::ProviderId;
+
+/// Room in an in-memory connection, each way.
+const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
+
+/// Makes the connections that awc asks for.
+///
+/// A failure reaches awc as an [`io::Error`] that holds a [`ConnectError`];
+/// [`HttpClient`](super::http_client::HttpClient) takes it out again.
+#[derive(Clone)]
+pub(super) struct Connector {
+    parts: Rc<ClientParts>,
+    proxies: Rc<ProxyRules>,
+}
+
+impl Connector {
+    pub(super) fn new(parts: Rc<ClientParts>, proxies: ProxyRules) -> Self {
+        Self {
+            parts,
+            proxies: Rc::new(proxies),
+        }
+    }
+
+    async fn connect(&self, provider: &str) -> Result<UpstreamStream, ConnectError> {
+        // HttpClient refuses an unknown provider before awc is asked.
+        let transport = self
+            .parts
+            .endpoints
+            .get(&ProviderId::new(provider))
+            .ok_or(ConnectError::Unreachable)?;
+        let length = self.parts.connect;
+        tokio::time::timeout(length, self.establish(transport))
+            .await
+            .unwrap_or(Err(ConnectError::Timeout(length)))
+    }
+
+    async fn establish(&self, transport: &Transport) -> Result<UpstreamStream, ConnectError> {
+        match transport {
+            Transport::Http { host, port } => {
+                let tcp = self.reach("http", host, *port).await?;
+                Ok(UpstreamStream::Tcp(tcp))
+            }
+            Transport::Https { host, port, tls } => {
+                let tcp = self.reach("https", host, *port).await?;
+                let tls = tls::handshake(tls.clone(), host, tcp).await?;
+                Ok(UpstreamStream::Tls(Box::new(tls)))
+            }
+            Transport::Memory(server) => {
+                let (near, far) = tokio::io::duplex(MEMORY_BUFFER_BYTES);
+                server.accept(far);
+                Ok(UpstreamStream::Memory(near))
+            }
+        }
+    }
+
+    /// A TCP connection to the provider, or one through a proxy that is as good.
+    async fn reach(&self, scheme: &str, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
+        match self.proxies.proxy_for(scheme, host, port) {
+            None => dial::dial(host, port).await,
+            Some(proxy) => proxy::open_tunnel(&proxy, host, port).await,
+        }
+    }
+}
+
+impl Service<ConnectInfo<Uri>> for Connector {
+    type Response = Connection<Uri, HeadFilter>;
+    type Error = AwcConnectError;
+    type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    actix_service::always_ready!();
+
+    fn call(&self, info: ConnectInfo<Uri>) -> Self::Future {
+        let this = self.clone();
+        Box::pin(async move {
+            let uri = info.request().clone();
+            let provider = uri.authority().map_or("", |authority| authority.as_str());
+            match this.connect(provider).await {
+                Ok(stream) => {
+                    let filter = HeadFilter::new(stream, this.parts.max_head_bytes);
+                    Ok(Connection::new(uri, filter))
+                }
+                Err(error) => Err(AwcConnectError::Io(io::Error::other(error))),
+            }
+        })
+    }
+}
+
+/// `host:port` as URIs and `Host` headers write it: an IPv6 address stands in brackets.
+pub(super) fn authority(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
