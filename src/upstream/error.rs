@@ -50,4 +50,8 @@ pub enum UpstreamError {
     /// The connection broke: reset, closed before a head, or an I/O error.
     #[error("the connection broke")]
     Reset,
+    /// The connection ended in good order, but before the body was as long as its head or its
+    /// chunks had said.
+    #[error("its answer was cut short")]
+    Truncated,
 }

@@ -1,9 +1,30 @@
 //! The awc client, over our connector.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+mod body;
+mod classify;
 
-use super::connector::memory::MemoryServer;
+use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
+
+use actix_web::http::{
+    StatusCode, Uri,
+    header::{self, HeaderMap, HeaderName, HeaderValue},
+    uri::PathAndQuery,
+};
+use bytestring::ByteString;
+
+pub use self::body::UpstreamBody;
+use super::{
+    connector::{self, Connector, memory::MemoryServer, proxy::ProxyRules},
+    error::{ConnectError, UpstreamError},
+    request_body::RequestBody,
+};
 use crate::providers::ProviderId;
+
+/// Oldest connection that is used again. Whoever balances load by DNS wants to be asked again.
+const MAX_CONNECTION_AGE: Duration = Duration::from_secs(600);
+
+/// awc's own connect clock, which must never be the one that runs out: a century.
+const NEVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// How a provider is reached.
 #[derive(Clone, Debug)]
@@ -28,6 +49,23 @@ pub enum Transport {
     Memory(Arc<dyn MemoryServer>),
 }
 
+impl Transport {
+    /// What the `Host` header says (RFC 9110 section 7.2): the port only where it is not the
+    /// scheme's own.
+    fn host_header(&self, provider: &ProviderId) -> String {
+        let (host, port, default_port) = match self {
+            Self::Http { host, port } => (host, *port, 80),
+            Self::Https { host, port, .. } => (host, *port, 443),
+            Self::Memory(_) => return provider.to_string(),
+        };
+        let authority = connector::authority(host, port);
+        match authority.strip_suffix(&format!(":{default_port}")) {
+            Some(bare) if port == default_port => bare.to_owned(),
+            _ => authority,
+        }
+    }
+}
+
 /// What an awc client is built from: everything in it is `Send`, made once per settings generation
 /// and shared by the workers, each of which builds its own client from it.
 #[derive(Clone, Debug)]
@@ -44,4 +82,173 @@ pub struct ClientParts {
     /// Setting `upstream.proxy = "environment" | "none"`: whether `HTTP_PROXY`, `HTTPS_PROXY`,
     /// `ALL_PROXY` and `NO_PROXY` are obeyed.
     pub proxy_from_environment: bool,
+}
+
+/// One request to a provider. It is always a `POST`.
+#[derive(Debug)]
+pub struct UpstreamRequest {
+    /// Whom to ask.
+    pub provider: ProviderId,
+    /// Path and query, beginning with a slash.
+    pub path: ByteString,
+    /// The header fields, in order. `host`, `accept-encoding` (`identity`) and the framing are
+    /// always the client's own, whatever stands here, and `expect` is dropped.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body.
+    pub body: RequestBody,
+}
+
+/// The head of a provider's final answer.
+#[derive(Clone, Debug)]
+pub struct UpstreamHead {
+    /// The status, never a 1xx.
+    pub status: StatusCode,
+    /// The header fields as awc read them. One that would have made awc mistake the body's end
+    /// has lost its name: `upgrade`, and in a 204 or 304 `content-length` and `transfer-encoding`.
+    pub headers: HeaderMap,
+}
+
+/// Sends requests to providers; one for each worker and settings generation, cheap to clone.
+///
+/// Connections are pooled per provider, without a limit: admission bounds them. There are no
+/// redirects, no decompression, no cookies, no retries, and no clocks but the one for connecting.
+#[derive(Clone)]
+pub struct HttpClient {
+    awc: awc::Client,
+    hosts: Rc<HashMap<ProviderId, HeaderValue>>,
+}
+
+impl HttpClient {
+    /// Builds a client, with the proxies that the environment names if the settings allow them.
+    #[must_use]
+    pub fn new(parts: &ClientParts) -> Self {
+        let proxies = if parts.proxy_from_environment {
+            ProxyRules::from_environment()
+        } else {
+            ProxyRules::none()
+        };
+        Self::with_proxies(parts, proxies)
+    }
+
+    /// Builds a client with the given proxies, whatever the settings say about them.
+    #[must_use]
+    pub fn with_proxies(parts: &ClientParts, proxies: ProxyRules) -> Self {
+        let hosts = parts.endpoints.iter().filter_map(|(provider, transport)| {
+            // A host that fits no header cannot be reached: `send` refuses the provider.
+            let host = HeaderValue::try_from(transport.host_header(provider)).ok()?;
+            Some((provider.clone(), host))
+        });
+        let hosts = Rc::new(hosts.collect());
+        let connector = awc::Connector::new()
+            .connector(Connector::new(Rc::new(parts.clone()), proxies))
+            .timeout(NEVER)
+            .limit(0)
+            .conn_keep_alive(parts.keep_alive)
+            .conn_lifetime(MAX_CONNECTION_AGE);
+        let awc = awc::Client::builder()
+            .connector(connector)
+            .disable_timeout()
+            .disable_redirects()
+            .no_default_headers()
+            .finish();
+        Self { awc, hosts }
+    }
+
+    /// Sends a request and waits for the head of the answer.
+    ///
+    /// # Errors
+    /// No head came, and why. A provider that is not among the endpoints, or a path that is none,
+    /// is [`ConnectError::Unreachable`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the connection at once; so does dropping the [`UpstreamBody`]
+    /// before its end.
+    pub async fn send(
+        &self,
+        request: UpstreamRequest,
+    ) -> Result<(UpstreamHead, UpstreamBody), UpstreamError> {
+        let (Some(host), Some(uri)) = (
+            self.hosts.get(&request.provider),
+            uri(&request.provider, request.path),
+        ) else {
+            return Err(ConnectError::Unreachable.into());
+        };
+        let mut call = self.awc.post(uri).no_decompress();
+        let headers = call.headers_mut();
+        for (name, value) in request.headers {
+            headers.append(name, value);
+        }
+        // awc would wait for the 100 that the head filter swallows.
+        headers.remove(header::EXPECT);
+        headers.insert(header::HOST, host.clone());
+        headers.insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
+        );
+        let response = call.send_body(request.body).await;
+        let response = response.map_err(|error| classify::send_error(&error))?;
+        let status = response.status();
+        let mut headers = HeaderMap::new();
+        let mut response = response.map_body(|head, payload| {
+            headers = std::mem::take(&mut head.headers);
+            payload
+        });
+        let body = UpstreamBody::new(actix_web::HttpMessage::take_payload(&mut response));
+        Ok((UpstreamHead { status, headers }, body))
+    }
+}
+
+/// The URI that makes awc and the [`Connector`] find the provider.
+fn uri(provider: &ProviderId, path: ByteString) -> Option<Uri> {
+    if !path.starts_with('/') {
+        return None;
+    }
+    let path = PathAndQuery::from_maybe_shared(path.into_bytes()).ok()?;
+    Uri::builder()
+        .scheme("http")
+        .authority(provider.as_str())
+        .path_and_query(path)
+        .build()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::connector::tls::tls_config;
+
+    #[test]
+    fn the_host_header_names_the_port_only_where_it_is_not_the_schemes_own() {
+        let http = |host: &str, port| Transport::Http {
+            host: host.into(),
+            port,
+        };
+        let https = |host: &str, port| Transport::Https {
+            host: host.into(),
+            port,
+            tls: tls_config(None).unwrap(),
+        };
+        let provider = ProviderId::new("p");
+        for (transport, want) in [
+            (http("api.test", 80), "api.test"),
+            (http("api.test", 443), "api.test:443"),
+            (http("api.test", 8080), "api.test:8080"),
+            (https("api.test", 443), "api.test"),
+            (https("api.test", 80), "api.test:80"),
+            (https("::1", 443), "[::1]"),
+            (http("::80", 8080), "[::80]:8080"),
+        ] {
+            assert_eq!(transport.host_header(&provider), want);
+        }
+    }
+
+    #[test]
+    fn a_path_cannot_reach_into_the_authority() {
+        let provider = ProviderId::new("open_ai-1.eu");
+        let made = uri(&provider, "/v1/x?y=z".into()).unwrap();
+        assert_eq!(made, "http://open_ai-1.eu/v1/x?y=z");
+        for path in ["", "v1", "@other/v1", ".evil.test/", "/a b"] {
+            assert_eq!(uri(&provider, path.into()), None, "{path:?}");
+        }
+    }
 }

@@ -1,0 +1,185 @@
+//! Which connections are used again, and when they are closed.
+
+use futures_util::StreamExt as _;
+use herald::upstream::request_body::{RequestBody, SendProgress};
+
+use crate::peer::{Upstream, Wire, read, request};
+
+const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+
+#[actix_web::test]
+async fn a_connection_serves_request_after_request() {
+    for wire in Wire::ALL {
+        for answer in [
+            HELLO,
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx: y\r\n\r\n",
+        ] {
+            let mut upstream = Upstream::start(wire).await;
+            let client = upstream.client.clone();
+            tokio::join!(
+                async {
+                    for _ in 0..3 {
+                        let answer = read(client.send(request("ask")).await).await;
+                        assert_eq!(answer, Ok((200, "hello".to_owned())), "{wire:?}");
+                    }
+                },
+                async {
+                    let mut peer = upstream.accept().await;
+                    for _ in 0..3 {
+                        peer.request().await;
+                        peer.say(answer).await;
+                    }
+                    // Kept to the end, so that a second connection would never be answered.
+                }
+            );
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_connection_that_must_not_be_used_again_is_closed_with_its_answer() {
+    for wire in Wire::ALL {
+        for answer in [
+            "HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello",
+            // Bytes behind the body, in the same segment, which awc would drop and forget.
+            "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nHTTP/1.1 200",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        ] {
+            let mut upstream = Upstream::start(wire).await;
+            let client = upstream.client.clone();
+            let (body, _) = tokio::join!(
+                async { read(client.send(request("ask")).await).await },
+                async {
+                    let mut peer = upstream.accept().await;
+                    peer.request().await;
+                    peer.say(answer.as_bytes()).await;
+                    peer.until_left().await;
+                }
+            );
+            assert_eq!(body, Ok((200, "hello".to_owned())), "{wire:?} {answer:?}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn stray_bytes_on_an_idle_connection_reach_no_other_caller() {
+    for wire in Wire::ALL {
+        let mut upstream = Upstream::start(wire).await;
+        let client = upstream.client.clone();
+        let (_, mut idle) = tokio::join!(
+            async { read(client.send(request("one")).await).await.unwrap() },
+            async {
+                let mut peer = upstream.accept().await;
+                peer.request().await;
+                peer.say(HELLO).await;
+                peer
+            }
+        );
+        idle.say(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nstolen")
+            .await;
+        let (answer, _) = tokio::join!(
+            async { read(client.send(request("two")).await).await },
+            async {
+                let mut fresh = upstream.accept().await;
+                assert_eq!(fresh.request().await.1, "two");
+                fresh.say(HELLO).await;
+                assert_eq!(idle.until_left().await, 0);
+            }
+        );
+        assert_eq!(answer, Ok((200, "hello".to_owned())), "{wire:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_connection_that_the_provider_closed_while_idle_is_not_used() {
+    for wire in Wire::ALL {
+        let mut upstream = Upstream::start(wire).await;
+        let client = upstream.client.clone();
+        let (_, mut idle) = tokio::join!(
+            async { read(client.send(request("one")).await).await.unwrap() },
+            async {
+                let mut peer = upstream.accept().await;
+                peer.request().await;
+                peer.say(HELLO).await;
+                peer
+            }
+        );
+        idle.stop().await;
+        drop(idle);
+        let (answer, _) = tokio::join!(
+            async { read(client.send(request("two")).await).await },
+            async {
+                let mut fresh = upstream.accept().await;
+                fresh.request().await;
+                fresh.say(HELLO).await;
+            }
+        );
+        assert_eq!(answer, Ok((200, "hello".to_owned())), "{wire:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_dropped_request_closes_the_connection() {
+    for wire in Wire::ALL {
+        let mut upstream = Upstream::start(wire).await;
+        let client = upstream.client.clone();
+        let mut call = Box::pin(async move { client.send(request("ask")).await.map(drop) });
+        let mut peer = tokio::select! {
+            _ = &mut call => unreachable!("nobody has answered"),
+            peer = async {
+                let mut peer = upstream.accept().await;
+                peer.request().await;
+                peer
+            } => peer,
+        };
+        drop(call);
+        peer.until_left().await;
+    }
+}
+
+#[actix_web::test]
+async fn a_dropped_body_closes_the_connection() {
+    for wire in Wire::ALL {
+        let mut upstream = Upstream::start(wire).await;
+        let client = upstream.client.clone();
+        let (answer, mut peer) = tokio::join!(
+            async { client.send(request("ask")).await.unwrap() },
+            async {
+                let mut peer = upstream.accept().await;
+                peer.request().await;
+                peer.say(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\nhello")
+                    .await;
+                peer
+            }
+        );
+        let (_head, mut body) = answer;
+        assert_eq!(body.next().await.unwrap().unwrap(), "hello", "{wire:?}");
+        drop(body);
+        peer.until_left().await;
+    }
+}
+
+#[actix_web::test]
+async fn the_body_tells_when_the_connection_stands_and_when_all_is_written() {
+    let mut upstream = Upstream::start(Wire::Memory).await;
+    let client = upstream.client.clone();
+    let (body, mut progress) = RequestBody::new(vec![vec![b'x'; 1 << 20].into()]);
+    assert_eq!(*progress.borrow_and_update(), SendProgress::Connecting);
+    let mut ask = request("");
+    ask.body = body;
+    tokio::join!(
+        async { read(client.send(ask).await).await.unwrap() },
+        async {
+            let mut peer = upstream.accept().await;
+            peer.head().await;
+            // The pipe holds 64 KiB and awc's buffer not much more, so this cannot be all.
+            assert_eq!(*progress.borrow_and_update(), SendProgress::Writing);
+            peer.body(1 << 20).await;
+            assert!(progress.has_changed().unwrap());
+            assert_eq!(*progress.borrow_and_update(), SendProgress::Written);
+            peer.say(HELLO).await;
+        }
+    );
+}
