@@ -2,22 +2,51 @@
 //!
 //! A client asks for a completion; Herald opens the provider's stream, tells the client first, once
 //! and truthfully what the provider said (status, allow-listed headers, who is at fault), and then
-//! relays the events. The modules below stand in the order in which a request meets them.
+//! relays the events. The modules stand in the order in which a request meets them;
+//! `docs/architecture.md` has the picture.
 
 // The process: settings in, a running gateway out.
 pub mod settings;
 
-pub mod listener;
+pub mod drain;
+mod listener;
+pub mod startup;
 
-// Translation: what a provider speaks.
+// A request comes in.
+mod health;
+mod middleware;
+mod routes;
+
+pub mod dialects;
+
+// Admission: who is it?
+pub mod auth;
+
+// Our own words between dialects and providers, and JSON that keeps its bytes.
+pub mod completion;
+
+pub mod raw_json;
+
+// What the provider speaks.
 pub mod providers;
 
-// Upstream: one call to a provider.
+// The upstream actor: one call.
 pub mod upstream;
 
-// Metadata: what the provider said, before any event.
+// The one-shot message, and the policy on it.
 pub mod metadata;
 
-// Beside the flow: a scripted provider and a started gateway, for test suites.
+// The response actor: head, then events, then one outcome.
+pub mod response;
+
+// Beside the flow: errors, and what a request leaves behind.
+pub mod error;
+
+pub mod telemetry;
+
+// For test suites: a scripted provider and a started gateway.
 #[cfg(feature = "testkit")]
 pub mod testkit;
+
+pub use routes::configure;
+pub use startup::Gateway;

@@ -13,13 +13,13 @@ use crate::settings::ServerSettings;
 
 /// Binds the address of `server.listen`, ready for `HttpServer::listen`.
 ///
-/// `client_write` is the clock of that name; where the system has no `TCP_USER_TIMEOUT` (it is
+/// `user_timeout` is how long a connection may leave bytes unacknowledged; where the system has no `TCP_USER_TIMEOUT` (it is
 /// Linux's, RFC 5482) only the other half of the clock holds.
 ///
 /// # Errors
 /// What the system said, with the setting and the address before it.
-pub fn bind(settings: &ServerSettings, client_write: Duration) -> io::Result<TcpListener> {
-    try_bind(settings, client_write).map_err(|error| {
+pub(crate) fn bind(settings: &ServerSettings, user_timeout: Duration) -> io::Result<TcpListener> {
+    try_bind(settings, user_timeout).map_err(|error| {
         let reason = match error.kind() {
             io::ErrorKind::AddrInUse => "the address is in use by another program".to_owned(),
             io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
@@ -33,7 +33,7 @@ pub fn bind(settings: &ServerSettings, client_write: Duration) -> io::Result<Tcp
     })
 }
 
-fn try_bind(settings: &ServerSettings, client_write: Duration) -> io::Result<TcpListener> {
+fn try_bind(settings: &ServerSettings, user_timeout: Duration) -> io::Result<TcpListener> {
     let domain = Domain::for_address(settings.listen);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // On Windows the option means something else: two programs on one address.
@@ -42,9 +42,9 @@ fn try_bind(settings: &ServerSettings, client_write: Duration) -> io::Result<Tcp
     socket.set_nonblocking(true)?;
     socket.set_send_buffer_size(settings.send_buffer)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_tcp_user_timeout(Some(client_write))?;
+    socket.set_tcp_user_timeout(Some(user_timeout))?;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    let _ = client_write;
+    let _ = user_timeout;
     socket.bind(&settings.listen.into())?;
     socket.listen(i32::try_from(settings.backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())

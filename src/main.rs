@@ -1,3 +1,103 @@
 //! The command line.
 
-fn main() {}
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use herald::{
+    Gateway,
+    settings::{Auth, ProcessEnvironment, Settings, VerifiedSettings},
+    telemetry::subscriber,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A streaming gateway for LLM completions.
+#[derive(Parser)]
+#[command(version, about)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// A TOML file over the defaults; see docs/settings.md.
+    #[arg(long, global = true, value_name = "FILE")]
+    settings: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves until it is told to stop (the default).
+    Serve,
+}
+
+fn main() -> ExitCode {
+    let CommandLine { command, settings } = CommandLine::parse();
+    let Command::Serve = command.unwrap_or(Command::Serve);
+    let verified = Settings::load_from_process(settings.as_deref())
+        .map_err(|error| vec![error])
+        .and_then(|settings| settings.verify(&ProcessEnvironment));
+    match verified {
+        Ok(verified) => match serve(verified) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => refuse(&[error]),
+        },
+        Err(errors) => refuse(&errors),
+    }
+}
+
+fn refuse(errors: &[impl Display]) -> ExitCode {
+    for error in errors {
+        // There is nobody left to tell if standard error is gone.
+        let _ = writeln!(io::stderr(), "herald: {error}");
+    }
+    ExitCode::FAILURE
+}
+
+fn serve(settings: VerifiedSettings) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    subscriber::init(&settings.log)?;
+    actix_web::rt::System::new().block_on(async {
+        let gateway = Gateway::new(settings);
+        let running = gateway.run()?;
+        greet(&gateway, running.address());
+        running.serve(told_to_stop()?).await?;
+        Ok(())
+    })
+}
+
+/// Prints a line that can be pasted to see it stream.
+fn greet(gateway: &Gateway, address: SocketAddr) {
+    let settings = gateway.settings();
+    let Some(model) = settings.models.iter().next() else {
+        return;
+    };
+    let key = match settings.auth {
+        Auth::Open => "",
+        Auth::Keys(_) => " -H 'authorization: Bearer YOUR_KEY'",
+    };
+    let id = serde_json::Value::from(model.id.as_str());
+    let body = format!(
+        r#"{{"model":{id},"stream":true,"messages":[{{"role":"user","content":"Hello"}}]}}"#
+    );
+    // The gateway serves all the same where standard output is closed.
+    let _ = writeln!(
+        io::stdout(),
+        "herald listens on http://{address}. Try it:\n\n  curl -iN http://{address}/v1/chat/completions{key} \\\n    -H 'content-type: application/json' \\\n    -d '{body}'\n"
+    );
+}
+
+/// Resolves at SIGTERM, SIGINT or SIGQUIT.
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut quit = signal(SignalKind::quit())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = quit.recv() => {}
+        }
+    })
+}

@@ -1,4 +1,4 @@
-//! What the provider said before any event.
+//! What the provider said, known before any event: the one-shot message, and the policy on it.
 
 pub mod clean_text;
 pub mod header_policy;
@@ -8,3 +8,57 @@ pub mod proxy_status;
 pub mod request_headers;
 pub mod status_table;
 pub mod trace_context;
+
+use std::time::Duration;
+
+use actix::Message;
+use bytes::Bytes;
+
+use crate::upstream::{UpstreamError, http_client::UpstreamHead};
+
+/// The one message that the upstream actor sends to the response actor before any event.
+///
+/// A value, not the live response: whoever has it can read what the provider said and touch nothing.
+/// It is sent when the head is committed, so it speaks of the attempt that serves. Exactly one is
+/// taken: by type, because [`Announcer::announce`](crate::upstream::announcer::Announcer::announce)
+/// consumes its sender, and by state, because the response actor refuses a second with
+/// [`MetadataRefused`].
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), MetadataRefused>")]
+pub struct UpstreamMetadata {
+    /// Status and headers as they came; `None` where no answer came.
+    pub head: Option<UpstreamHead>,
+    /// What follows.
+    pub opening: Opening,
+    /// How long each step took.
+    pub timings: Timings,
+    /// How many attempts were made, this one included.
+    pub attempts: u32,
+}
+
+/// What follows the head.
+#[derive(Debug)]
+pub enum Opening {
+    /// Events, through the channel.
+    Events,
+    /// One JSON document, whole.
+    Document(Bytes),
+    /// Nothing: the call failed.
+    Failed(UpstreamError),
+}
+
+/// How long the steps of the serving attempt took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timings {
+    /// Until a connection stood (near zero where one was reused).
+    pub connect: Option<Duration>,
+    /// From there to the provider's head.
+    pub head: Option<Duration>,
+    /// From the client's request to the first content event; only where the head was held until then.
+    pub first_event: Option<Duration>,
+}
+
+/// A second metadata message was refused, or the client is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the metadata of this request has been given already, or nobody waits for it")]
+pub struct MetadataRefused;

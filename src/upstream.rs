@@ -1,10 +1,53 @@
-//! One call to a provider.
+//! The upstream side: one actor a request, which speaks to the provider.
 
+pub mod announcer;
+pub mod call;
 pub mod clocks;
 pub mod connector;
+pub mod document;
 pub mod error;
+pub mod event_stream;
+pub mod hold;
 pub mod http_client;
+pub mod messages;
 pub mod request_body;
 pub mod sse_decoder;
 
 pub use error::UpstreamError;
+
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use tracing::Instrument;
+
+use call::Call;
+
+/// Owns one call to a provider, from opening the connection to the end of the answer.
+///
+/// Its life: *opening* (connect, send, wait for the head) → *held* (events are kept until commit) →
+/// *streaming* (events pass) → gone. It announces the metadata once, on the way out of *opening* or
+/// *held*; it reports [`CompletionFinished`](messages::CompletionFinished) once, at its end; both go
+/// to the response actor. All of it is one future on the worker's own thread, because awc's client
+/// lives there; when the client leaves, the future returns, and dropping it closes the provider's
+/// socket.
+#[derive(Debug)]
+pub struct UpstreamActor {
+    call: Option<Call>,
+}
+
+impl UpstreamActor {
+    /// An actor for one call; [`Actor::start`] sets it going.
+    #[must_use]
+    pub fn new(call: Call) -> Self {
+        Self { call: Some(call) }
+    }
+}
+
+impl Actor for UpstreamActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let call = self.call.take().expect("an actor is started once");
+        // Actors do not inherit the span of the handler that starts them.
+        let run = call.run().instrument(tracing::Span::current());
+        ctx.spawn(run.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
+}

@@ -24,7 +24,10 @@ pub struct HeaderRule {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a header name, a prefix with `*`, or { name, as }"
+)]
 enum RuleSource {
     Pattern(String),
     Renamed(Renamed),

@@ -93,6 +93,9 @@ pub enum ProviderKind {
     },
 }
 
+/// Where the replay provider answers, as an OpenAI-compatible server would.
+const REPLAY_BASE_PATH: &str = "/v1";
+
 impl ProviderSection {
     /// Verifies one provider whose keys stand under `key`, such as `providers[0]`.
     pub(super) fn verify(
@@ -113,7 +116,7 @@ impl ProviderSection {
                     &at("recordings"),
                     transport::replay_transport(self.recordings.as_deref()),
                 )
-                .map(|transport| (String::new(), transport)),
+                .map(|transport| (REPLAY_BASE_PATH.to_owned(), transport)),
         };
         let api_key = self
             .api_key

@@ -2,6 +2,10 @@
 
 use std::{fmt, time::Duration};
 
+use tokio::time::Instant;
+
+use super::error::{ConnectError, UpstreamError};
+
 /// How long each wait of a call may take. Settings `[clocks]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockLengths {
@@ -21,6 +25,32 @@ pub struct ClockLengths {
     /// How long the head waits for the first content event. Default 250 ms; zero commits at the
     /// upstream's head.
     pub hold: Duration,
+}
+
+impl ClockLengths {
+    /// The length of one of the clocks that can run out on the provider.
+    #[must_use]
+    pub fn of(&self, clock: Clock) -> Duration {
+        match clock {
+            Clock::Connect => self.connect,
+            Clock::Head => self.head,
+            Clock::FirstEvent => self.first_event,
+            Clock::Idle => self.idle,
+            Clock::Total => self.total,
+        }
+    }
+
+    /// The error that tells of a clock that ran out.
+    #[must_use]
+    pub fn expired(&self, clock: Clock) -> UpstreamError {
+        match clock {
+            Clock::Connect => ConnectError::Timeout(self.connect).into(),
+            clock => UpstreamError::Clock {
+                clock,
+                length: self.of(clock),
+            },
+        }
+    }
 }
 
 /// A clock that can run out on the provider, by the name its setting has.
@@ -55,5 +85,192 @@ impl Clock {
 impl fmt::Display for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// What is due at a moment of the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// The head has been held long enough: commit.
+    Commit,
+    /// A clock has run out.
+    Expired(Clock),
+}
+
+/// The clocks of one answer from its head on: which of them runs, and when the next is due.
+///
+/// It only computes; whoever owns it waits. So a test moves time by handing in another instant.
+#[derive(Clone, Debug)]
+pub struct AnswerClocks {
+    lengths: ClockLengths,
+    total_at: Instant,
+    head_at: Instant,
+    heard_at: Instant,
+    is_committed: bool,
+    has_content: bool,
+}
+
+impl AnswerClocks {
+    /// Starts at the upstream's head. `total_at` is when `clocks.total`, or the client's own
+    /// `x-timeout-ms`, runs out.
+    #[must_use]
+    pub fn start(lengths: ClockLengths, head_at: Instant, total_at: Instant) -> Self {
+        Self {
+            lengths,
+            total_at,
+            head_at,
+            heard_at: head_at,
+            is_committed: false,
+            has_content: false,
+        }
+    }
+
+    /// A document: there is no first event to wait for and nothing to hold.
+    #[must_use]
+    pub fn start_document(lengths: ClockLengths, head_at: Instant, total_at: Instant) -> Self {
+        Self {
+            is_committed: true,
+            has_content: true,
+            ..Self::start(lengths, head_at, total_at)
+        }
+    }
+
+    /// Bytes came: `idle` starts anew.
+    pub fn heard(&mut self, now: Instant) {
+        self.heard_at = now;
+    }
+
+    /// The first content event came: `first_event` stops.
+    pub fn content(&mut self) {
+        self.has_content = true;
+    }
+
+    /// The head was committed: `hold` stops.
+    pub fn committed(&mut self) {
+        self.is_committed = true;
+    }
+
+    /// The error that tells of a clock that ran out.
+    #[must_use]
+    pub fn expired(&self, clock: Clock) -> UpstreamError {
+        self.lengths.expired(clock)
+    }
+
+    /// What is due next, and when.
+    #[must_use]
+    pub fn next(&self) -> (Instant, Due) {
+        let mut next = (self.total_at, Due::Expired(Clock::Total));
+        let mut consider = |at: Instant, due: Due| {
+            if at < next.0 {
+                next = (at, due);
+            }
+        };
+        consider(self.heard_at + self.lengths.idle, Due::Expired(Clock::Idle));
+        if !self.has_content {
+            consider(
+                self.head_at + self.lengths.first_event,
+                Due::Expired(Clock::FirstEvent),
+            );
+        }
+        if !self.is_committed {
+            consider(self.head_at + self.lengths.hold, Due::Commit);
+        }
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LENGTHS: ClockLengths = ClockLengths {
+        connect: Duration::from_secs(10),
+        head: Duration::from_secs(300),
+        first_event: Duration::from_secs(60),
+        idle: Duration::from_secs(20),
+        total: Duration::from_secs(100),
+        client_write: Duration::from_secs(30),
+        hold: Duration::from_millis(250),
+    };
+
+    /// Waits for what is due on tokio's paused clock, as the stream does.
+    async fn wait(clocks: &AnswerClocks) -> (Due, Duration) {
+        let before = Instant::now();
+        let (at, due) = clocks.next();
+        tokio::time::sleep_until(at).await;
+        (due, Instant::now() - before)
+    }
+
+    fn start() -> AnswerClocks {
+        AnswerClocks::start(LENGTHS, Instant::now(), Instant::now() + LENGTHS.total)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_held_head_is_due_to_commit_after_hold_and_only_once() {
+        let mut clocks = start();
+        assert_eq!(wait(&clocks).await, (Due::Commit, LENGTHS.hold));
+        clocks.committed();
+        assert_ne!(clocks.next().1, Due::Commit);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_no_hold_the_commit_is_due_at_the_head() {
+        let lengths = ClockLengths {
+            hold: Duration::ZERO,
+            ..LENGTHS
+        };
+        let clocks = AnswerClocks::start(lengths, Instant::now(), Instant::now() + LENGTHS.total);
+        assert_eq!(wait(&clocks).await, (Due::Commit, Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_runs_idle_out_and_bytes_start_it_anew() {
+        let mut clocks = start();
+        clocks.committed();
+        tokio::time::advance(Duration::from_secs(15)).await;
+        clocks.heard(Instant::now());
+        assert_eq!(
+            wait(&clocks).await,
+            (Due::Expired(Clock::Idle), LENGTHS.idle)
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pings_do_not_stop_the_first_event_clock_but_content_does() {
+        let mut clocks = start();
+        clocks.committed();
+        for _ in 0..5 {
+            tokio::time::advance(Duration::from_secs(10)).await;
+            clocks.heard(Instant::now());
+        }
+        assert_eq!(
+            wait(&clocks).await,
+            (Due::Expired(Clock::FirstEvent), Duration::from_secs(10))
+        );
+        clocks.content();
+        assert_eq!(clocks.next().1, Due::Expired(Clock::Idle));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_outlasts_the_total() {
+        let mut clocks = start();
+        clocks.committed();
+        clocks.content();
+        tokio::time::advance(Duration::from_secs(90)).await;
+        clocks.heard(Instant::now());
+        assert_eq!(
+            wait(&clocks).await,
+            (Due::Expired(Clock::Total), Duration::from_secs(10))
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_document_knows_idle_and_total_alone() {
+        let clocks =
+            AnswerClocks::start_document(LENGTHS, Instant::now(), Instant::now() + LENGTHS.total);
+        assert_eq!(
+            wait(&clocks).await,
+            (Due::Expired(Clock::Idle), LENGTHS.idle)
+        );
     }
 }

@@ -3,7 +3,7 @@
 mod body;
 mod classify;
 
-use std::{collections::HashMap, rc::Rc, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::http::{
     StatusCode, Uri,
@@ -210,6 +210,12 @@ fn uri(provider: &ProviderId, path: ByteString) -> Option<Uri> {
         .path_and_query(path)
         .build()
         .ok()
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

@@ -3,14 +3,11 @@
 use std::{cell::OnceCell, path::Path, sync::Arc};
 
 use rustls::ClientConfig;
-use tokio::io::DuplexStream;
 
 use crate::{
+    providers::replay::{ReplayServer, library::ReplayLibrary},
     settings::files,
-    upstream::{
-        connector::{memory::MemoryServer, tls::tls_config},
-        http_client::Transport,
-    },
+    upstream::{connector::tls::tls_config, http_client::Transport},
 };
 
 /// Largest file of roots that is read; Mozilla's own take a quarter of it.
@@ -35,17 +32,13 @@ impl Tls {
     }
 }
 
-// MERGE: replace this function's body and `NoRecordings` with the replay provider's server:
-// `ReplayServer::new(Arc::new(ReplayLibrary::embedded() | ReplayLibrary::from_dir(folder)?))`.
 /// The recordings of a folder, or the embedded ones.
-pub(super) fn replay_transport(_recordings: Option<&Path>) -> Result<Transport, String> {
-    Ok(Transport::Memory(Arc::new(NoRecordings)))
-}
-
-/// Closes every connection.
-#[derive(Debug)]
-struct NoRecordings;
-
-impl MemoryServer for NoRecordings {
-    fn accept(&self, _io: DuplexStream) {}
+pub(super) fn replay_transport(recordings: Option<&Path>) -> Result<Transport, String> {
+    let library = match recordings {
+        Some(folder) => ReplayLibrary::from_dir(folder).map_err(|error| error.to_string())?,
+        None => ReplayLibrary::embedded(),
+    };
+    Ok(Transport::Memory(Arc::new(ReplayServer::new(Arc::new(
+        library,
+    )))))
 }

@@ -37,6 +37,10 @@ fn every_file_in_the_settings_folder_loads_and_verifies() {
     let mut files = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let file = entry.unwrap().path();
+        if file.is_dir() {
+            // The recordings, which have tests of their own.
+            continue;
+        }
         let settings = Settings::load(Some(&file), &nothing).unwrap();
         settings.verify(&nothing).unwrap();
         files += 1;
@@ -248,7 +252,6 @@ fn a_transport_is_only_replaced_where_there_is_a_provider() {
 }
 
 #[test]
-#[ignore = "tls_config is a stub until the connector is merged"]
 fn an_https_provider_gets_tls_for_its_host() {
     let settings = verified(&ACME.replace("http:", "https:"), &[]);
     match transport(&settings, "acme") {
@@ -264,12 +267,12 @@ fn an_https_provider_gets_tls_for_its_host() {
 fn recordings_of_ones_own_are_named_by_their_folder() {
     let settings = verified(
         r#"
-        providers = [{ id = "mine", kind = "replay", recordings = "recordings" }]
+        providers = [{ id = "mine", kind = "replay", recordings = "settings/recordings" }]
         models = [{ id = "m", targets = [{ provider = "mine", model = "text" }] }]
         "#,
         &[],
     );
-    let recordings = Some(PathBuf::from("recordings"));
+    let recordings = Some(PathBuf::from("settings/recordings"));
     let provider = &settings.providers[&ProviderId::new("mine")];
     assert_eq!(provider.kind, ProviderKind::Replay { recordings });
 }

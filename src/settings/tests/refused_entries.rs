@@ -356,7 +356,6 @@ fn two_keys_of_one_id_or_one_hash_are_refused() {
 }
 
 #[test]
-#[ignore = "the policies are stubs until the metadata module is merged"]
 fn a_rule_that_may_never_pass_is_refused_where_it_stands() {
     let metadata = "metadata.allow = [\"set-cookie\"]\nmetadata.request_allow = [\"cookie\"]\n\
                     metadata.status = { \"500\" = 200 }\n";

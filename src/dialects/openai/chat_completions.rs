@@ -1,0 +1,158 @@
+//! `POST /v1/chat/completions`: the one handler, from the request to the answer.
+
+use std::{rc::Rc, sync::Arc, time::Duration};
+
+use actix::Actor;
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CONTENT_ENCODING, HeaderName, HeaderValue},
+    web,
+};
+use bytes::Bytes;
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout},
+};
+
+use super::{Failure, OpenAiDialect, admit, parse_request};
+use crate::{
+    error::{GatewayError, RequestError},
+    middleware::record_of,
+    providers::outgoing_headers,
+    response::{Answer, ResponseActor, delivery::DeliveryStream, sse_body::SseBody},
+    settings::VerifiedSettings,
+    startup::Worker,
+    telemetry::request_record::{Outcome, RequestRecord},
+    upstream::{
+        UpstreamActor,
+        announcer::Announcer,
+        call::{Call, CallPlan},
+    },
+};
+
+/// The client's own bound on the whole, in milliseconds; it replaces `clocks.total` and never
+/// exceeds it.
+const X_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-timeout-ms");
+
+/// Starts the two actors of a request and answers with what they come to.
+///
+/// The receiving end of the event channel is held here until it moves into the body, so that a
+/// client who leaves closes it in every phase: actix drops this future, or the body.
+pub(crate) async fn create_completion(
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, Failure> {
+    let record = record_of(&request);
+    let result = answer(&request, payload, &record).await;
+    if let Err(failure) = &result {
+        record.conclude(Outcome::failed(failure.error()));
+    }
+    result
+}
+
+async fn answer(
+    request: &HttpRequest,
+    payload: web::Payload,
+    record: &Rc<RequestRecord>,
+) -> Result<HttpResponse, Failure> {
+    let (gateway, settings) = admit(request)?;
+    let completion = parse_request(read_body(request, payload, &settings).await?)?;
+    let started = Instant::now();
+    let model = settings
+        .models
+        .get(&completion.model)
+        .cloned()
+        .ok_or_else(|| RequestError::ModelUnknown(completion.model.clone()))?;
+    record.note_route(
+        &model.id,
+        model.provider.id.as_str(),
+        &model.upstream_model,
+        completion.stream,
+    );
+
+    let mut clocks = settings.clocks;
+    clocks.total = client_total(request, clocks.total)?;
+    let headers = outgoing_headers(&model.provider, request.headers());
+    let worker = request
+        .app_data::<Worker>()
+        .ok_or(GatewayError::NotMounted)?;
+
+    let (events, delivered) = mpsc::channel(settings.stream.queue_events);
+    let (answer, answered) = oneshot::channel();
+    let response = ResponseActor::new(
+        answer,
+        Arc::clone(&settings),
+        Arc::clone(&model),
+        &OpenAiDialect,
+        Rc::clone(record),
+    )
+    .start();
+    UpstreamActor::new(Call {
+        plan: CallPlan {
+            http_client: worker.http_client(&settings),
+            settings: Arc::clone(&settings),
+            model,
+            request: completion,
+            headers,
+            clocks,
+            started,
+            dialect: &OpenAiDialect,
+            draining: gateway.drain().watch(),
+        },
+        announcer: Announcer::new(response.clone().recipient(), events),
+        finished: response.recipient(),
+    })
+    .start();
+
+    // No answer means that an actor died; the log has its panic.
+    match answered.await.map_err(|_| GatewayError::Internal)? {
+        Answer::Events { head, report } => {
+            let events = DeliveryStream::new(delivered, report);
+            Ok(head
+                .into_builder()
+                .body(SseBody::new(events, settings.heartbeat)))
+        }
+        Answer::Document { head, body } => Ok(head.into_builder().body(body)),
+    }
+}
+
+/// Reads the request's body under its bound and its clock.
+async fn read_body(
+    request: &HttpRequest,
+    payload: web::Payload,
+    settings: &VerifiedSettings,
+) -> Result<Bytes, RequestError> {
+    let is_encoded = |coding: &HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
+    if request.headers().get_all(CONTENT_ENCODING).any(is_encoded) {
+        return Err(RequestError::BodyEncoded);
+    }
+    let limit = settings.server.max_body_bytes;
+    match timeout(
+        settings.server.request_body,
+        payload.to_bytes_limited(limit),
+    )
+    .await
+    {
+        Err(_) => Err(RequestError::BodyTimeout(settings.server.request_body)),
+        Ok(Err(_)) => Err(RequestError::BodyTooLarge { limit }),
+        Ok(Ok(Err(_))) => Err(RequestError::BodyBroken),
+        Ok(Ok(Ok(body))) => Ok(body),
+    }
+}
+
+/// `clocks.total`, or the client's own bound where it is shorter.
+fn client_total(request: &HttpRequest, total: Duration) -> Result<Duration, RequestError> {
+    let Some(value) = request.headers().get(X_TIMEOUT_MS) else {
+        return Ok(total);
+    };
+    let millis: Option<u64> = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
+    let wanted = "a whole number of milliseconds";
+    let millis = millis.ok_or(RequestError::Header {
+        name: "x-timeout-ms",
+        wanted,
+    })?;
+    Ok(Duration::from_millis(millis).clamp(Duration::from_millis(1), total))
+}

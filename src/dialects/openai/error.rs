@@ -1,0 +1,107 @@
+//! The shape of an error in the OpenAI dialect (API reference, "Error codes", read November 2026).
+
+use actix_web::http::StatusCode;
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::parts;
+use crate::{
+    dialects::{Dialect, Edited},
+    error::{ErrorReport, UpstreamReport},
+    settings::FilterRules,
+    upstream::sse_decoder::SseEvent,
+};
+
+/// The dialect of `/v1/chat/completions`.
+#[derive(Debug)]
+pub struct OpenAiDialect;
+
+impl Dialect for OpenAiDialect {
+    fn error_document(&self, _: StatusCode, report: &ErrorReport) -> Bytes {
+        Bytes::from(text(report))
+    }
+
+    fn error_event(&self, _: StatusCode, report: &ErrorReport) -> SseEvent {
+        // The SDKs raise on any data with a truthy `error`; they skip events that bear a name.
+        SseEvent {
+            event: None,
+            id: None,
+            data: text(report).into(),
+        }
+    }
+
+    fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited {
+        parts::without(text, rules)
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: Error<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    upstream: Option<&'a UpstreamReport>,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    message: &'a str,
+    r#type: &'a str,
+    param: Option<&'a str>,
+    code: Option<&'a str>,
+}
+
+fn text(report: &ErrorReport) -> String {
+    let body = Body {
+        error: Error {
+            message: &report.message,
+            r#type: &report.kind,
+            param: report.param.as_deref(),
+            code: report.code.as_deref(),
+        },
+        upstream: report.upstream.as_ref(),
+    };
+    serde_json::to_string(&body).expect("strings and numbers always serialise")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_without_an_upstream_has_just_the_openai_members() {
+        let report = ErrorReport {
+            message: "no".into(),
+            kind: "invalid_request_error".into(),
+            code: Some("invalid_value".into()),
+            param: Some("stream".into()),
+            upstream: None,
+        };
+        assert_eq!(
+            OpenAiDialect.error_document(StatusCode::BAD_REQUEST, &report),
+            r#"{"error":{"message":"no","type":"invalid_request_error","param":"stream","code":"invalid_value"}}"#
+        );
+    }
+
+    #[test]
+    fn the_upstreams_side_stands_beside_the_error() {
+        let report = ErrorReport {
+            message: "late".into(),
+            kind: "upstream_error".into(),
+            code: Some("upstream_idle".into()),
+            param: None,
+            upstream: Some(UpstreamReport {
+                provider: "p".into(),
+                model: "m".into(),
+                status: Some(200),
+                code: "upstream_idle",
+                error: None,
+            }),
+        };
+        assert_eq!(
+            &*OpenAiDialect
+                .error_event(StatusCode::GATEWAY_TIMEOUT, &report)
+                .data,
+            r#"{"error":{"message":"late","type":"upstream_error","param":null,"code":"upstream_idle"},"upstream":{"provider":"p","model":"m","status":200,"code":"upstream_idle"}}"#
+        );
+    }
+}

@@ -1,0 +1,283 @@
+//! Every error that can end a request, whose fault it is, and how the client is told.
+
+pub mod respond;
+
+use std::time::Duration;
+
+use humantime::format_duration;
+use serde::Serialize;
+
+use crate::{providers::ProviderId, upstream::UpstreamError};
+
+/// Who is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The caller.
+    Downstream,
+    /// The provider, or the way to it.
+    Upstream,
+    /// Herald itself.
+    Gateway,
+}
+
+impl Origin {
+    /// As logs have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Downstream => "downstream",
+            Self::Upstream => "upstream",
+            Self::Gateway => "gateway",
+        }
+    }
+}
+
+/// Any error that ends a request.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum HeraldError {
+    /// The request is at fault.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// The caller's key is.
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    /// Herald is.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The provider is.
+    #[error("provider `{provider}`: {error}")]
+    Upstream {
+        /// Who was asked.
+        provider: ProviderId,
+        /// For which model, by the provider's name.
+        model: String,
+        /// The status of its answer, if one came.
+        received: Option<u16>,
+        /// What happened.
+        error: UpstreamError,
+    },
+}
+
+impl HeraldError {
+    /// Whose fault it is.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        match self {
+            Self::Request(_) | Self::Auth(_) => Origin::Downstream,
+            Self::Gateway(_)
+            | Self::Upstream {
+                error: UpstreamError::Draining,
+                ..
+            } => Origin::Gateway,
+            Self::Upstream { .. } => Origin::Upstream,
+        }
+    }
+
+    /// The code under which clients and logs know it.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Request(error) => error.code(),
+            Self::Auth(_) => "invalid_api_key",
+            Self::Gateway(GatewayError::Draining) => "gateway_draining",
+            Self::Gateway(GatewayError::Internal) => "gateway_error",
+            Self::Gateway(GatewayError::NotMounted) => "gateway_not_mounted",
+            Self::Upstream { error, .. } => error.code(),
+        }
+    }
+}
+
+/// What is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The body is no UTF-8.
+    #[error("the request body is not valid UTF-8 at byte {offset}")]
+    NotUtf8 {
+        /// Where, counted from 0.
+        offset: usize,
+    },
+    /// The body is no JSON object.
+    #[error("the request body is not valid JSON: {reason} at line {line} column {column}")]
+    Malformed {
+        /// What the parser says, without its place.
+        reason: String,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+    },
+    /// A field has another type or range.
+    #[error("`{param}` must be {wanted}")]
+    Field {
+        /// Its name.
+        param: &'static str,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// A field that Herald acts on stands there more than once.
+    #[error("`{param}` must not be repeated")]
+    Repeated {
+        /// Its name.
+        param: &'static str,
+    },
+    /// There is no model.
+    #[error("the request names no model: `model` must be one of those that GET /v1/models lists")]
+    ModelMissing,
+    /// The settings define no such model.
+    #[error("the model `{0}` does not exist: GET /v1/models lists those that do")]
+    ModelUnknown(String),
+    /// The body is larger than `server.max_body_bytes`.
+    #[error("the request body is larger than {limit} bytes (server.max_body_bytes)")]
+    BodyTooLarge {
+        /// The setting.
+        limit: usize,
+    },
+    /// The body did not arrive within `server.request_body`.
+    #[error("the request body did not arrive within {} (server.request_body)", format_duration(*.0))]
+    BodyTimeout(Duration),
+    /// The body could not be read.
+    #[error("the request body could not be read to its end")]
+    BodyBroken,
+    /// The body is compressed.
+    #[error("the request body has a content-encoding: send it without one")]
+    BodyEncoded,
+    /// A header that Herald acts on cannot be read.
+    #[error("the header `{name}` must be {wanted}")]
+    Header {
+        /// Its name.
+        name: &'static str,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// No such path.
+    #[error(
+        "there is nothing at {0}: completions are at POST /v1/chat/completions, models at GET /v1/models"
+    )]
+    PathUnknown(String),
+    /// The path takes another method.
+    #[error("{path} does not take {method}: use {allowed}")]
+    MethodNotAllowed {
+        /// The path.
+        path: String,
+        /// What was used.
+        method: String,
+        /// What it takes.
+        allowed: &'static str,
+    },
+}
+
+impl RequestError {
+    /// From what the JSON parser says.
+    #[must_use]
+    pub fn malformed(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let reason = text.strip_suffix(&place).unwrap_or(&text).to_owned();
+        Self::Malformed {
+            reason,
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+
+    /// A field of another type or range.
+    #[must_use]
+    pub fn field(param: &'static str, wanted: &'static str) -> Self {
+        Self::Field { param, wanted }
+    }
+
+    /// The field at fault, where it is one.
+    #[must_use]
+    pub fn param(&self) -> Option<&'static str> {
+        match self {
+            Self::Field { param, .. } | Self::Repeated { param } => Some(param),
+            Self::ModelMissing | Self::ModelUnknown(_) => Some("model"),
+            _ => None,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotUtf8 { .. } | Self::Malformed { .. } => "invalid_json",
+            Self::Field { .. } | Self::Repeated { .. } => "invalid_value",
+            Self::ModelMissing | Self::ModelUnknown(_) => "model_not_found",
+            Self::BodyTooLarge { .. } => "request_too_large",
+            Self::BodyTimeout(_) => "request_timeout",
+            Self::BodyBroken => "request_incomplete",
+            Self::BodyEncoded => "unsupported_content_encoding",
+            Self::Header { .. } => "invalid_header",
+            Self::PathUnknown(_) => "unknown_url",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+        }
+    }
+}
+
+/// What is wrong with a caller's key. The key itself is never told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// There is none.
+    #[error("no API key: send `Authorization: Bearer KEY`")]
+    Missing,
+    /// It is none of ours.
+    #[error("the API key is not known")]
+    Unknown,
+}
+
+/// What is wrong with Herald.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GatewayError {
+    /// It is shutting down.
+    #[error("the gateway is shutting down")]
+    Draining,
+    /// A defect: the log says more.
+    #[error("the gateway failed on this request; its log says more")]
+    Internal,
+    /// `herald::configure` was mounted in an app that holds no `web::Data<Gateway>`.
+    #[error("this app mounts Herald but holds no `web::Data<herald::Gateway>`")]
+    NotMounted,
+}
+
+/// What a client is told, before its dialect gives it a shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorReport {
+    /// For people.
+    pub message: String,
+    /// Class of error (OpenAI `type`).
+    pub kind: String,
+    /// For programs.
+    pub code: Option<String>,
+    /// The request's field at fault.
+    pub param: Option<String>,
+    /// The provider's side, where one was involved.
+    pub upstream: Option<UpstreamReport>,
+}
+
+/// The provider's side of an error, as it stands in the body of the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UpstreamReport {
+    /// Who was asked.
+    pub provider: String,
+    /// For which model, by the provider's name.
+    pub model: String,
+    /// The status it answered with; null where no answer came.
+    pub status: Option<u16>,
+    /// Herald's code for what happened.
+    pub code: &'static str,
+    /// The provider's own account, where it is not the error itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ProviderWords>,
+}
+
+/// The provider's own words about its error, cleaned and bounded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProviderWords {
+    /// For people.
+    pub message: String,
+    /// Its class of error.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// Its code.
+    pub code: Option<String>,
+    /// The request's field at fault.
+    pub param: Option<String>,
+}

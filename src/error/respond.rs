@@ -1,0 +1,240 @@
+//! The one table that turns errors into answers: the only place with status codes.
+
+use actix_web::http::{
+    StatusCode,
+    header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use super::{
+    AuthError, ErrorReport, GatewayError, HeraldError, ProviderWords, RequestError, UpstreamReport,
+};
+use crate::{
+    completion::ProviderError,
+    metadata::{proxy_status::ProxyError, status_table},
+    settings::VerifiedModel,
+    upstream::{UpstreamError, clocks::Clock, error::ConnectError},
+};
+
+/// Tells OpenAI's and Anthropic's SDKs whether to repeat a request by themselves; both obey it.
+pub const X_SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// An error's answer, before its dialect gives the report a shape.
+#[derive(Debug)]
+pub struct Rescue {
+    /// Our status.
+    pub status: StatusCode,
+    /// Headers that belong to the error itself.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the client is told.
+    pub report: ErrorReport,
+}
+
+/// The answer to an error that is the caller's or Herald's own.
+#[must_use]
+pub fn rescue_own(error: &HeraldError) -> Rescue {
+    let status = match error {
+        HeraldError::Request(error) => status_of_request(error),
+        HeraldError::Auth(_) => StatusCode::UNAUTHORIZED,
+        HeraldError::Gateway(GatewayError::Draining) => StatusCode::SERVICE_UNAVAILABLE,
+        HeraldError::Gateway(_) | HeraldError::Upstream { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let mut headers = Vec::new();
+    let mut param = None;
+    let kind = match error {
+        HeraldError::Request(error) => {
+            param = error.param().map(str::to_owned);
+            if let RequestError::MethodNotAllowed { allowed, .. } = error {
+                headers.push((ALLOW, HeaderValue::from_static(allowed)));
+            }
+            "invalid_request_error"
+        }
+        HeraldError::Auth(AuthError::Missing | AuthError::Unknown) => {
+            headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+            "authentication_error"
+        }
+        _ => "gateway_error",
+    };
+    let report = ErrorReport {
+        message: error.to_string(),
+        kind: kind.to_owned(),
+        code: Some(error.code().to_owned()),
+        param,
+        upstream: None,
+    };
+    Rescue {
+        status,
+        headers,
+        report,
+    }
+}
+
+fn status_of_request(error: &RequestError) -> StatusCode {
+    match error {
+        RequestError::NotUtf8 { .. }
+        | RequestError::Malformed { .. }
+        | RequestError::Field { .. }
+        | RequestError::Repeated { .. }
+        | RequestError::BodyBroken
+        | RequestError::Header { .. } => StatusCode::BAD_REQUEST,
+        RequestError::ModelMissing
+        | RequestError::ModelUnknown(_)
+        | RequestError::PathUnknown(_) => StatusCode::NOT_FOUND,
+        RequestError::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        RequestError::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
+        RequestError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        RequestError::BodyEncoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    }
+}
+
+/// The answer to an error on the provider's side.
+///
+/// `received` is the status of its answer, if one came. Where the provider's status goes out
+/// unchanged its own words stay, because clients branch on them; elsewhere the words are Herald's
+/// and the provider's stand beside.
+#[must_use]
+pub fn rescue_upstream(
+    error: &UpstreamError,
+    model: &VerifiedModel,
+    received: Option<u16>,
+) -> Rescue {
+    let provider = model.provider.id.as_str();
+    let table = &model.provider.status_table;
+    let (status, is_unchanged) = match error.named_status() {
+        Some(named) => {
+            let mapped = table.map(named);
+            // A success has no place here: a 2xx that is told as an error is garbage.
+            if mapped.status.is_success() {
+                (StatusCode::BAD_GATEWAY, false)
+            } else {
+                (mapped.status, mapped.unchanged)
+            }
+        }
+        None => (status_without_answer(error), false),
+    };
+    let words = error.provider_error();
+    let own = || ErrorReport {
+        message: own_message(error, provider, words),
+        kind: kind_of(error).to_owned(),
+        code: Some(error.code().to_owned()),
+        param: None,
+        upstream: None,
+    };
+    let mut report = match words {
+        Some(words) if is_unchanged => ErrorReport {
+            message: if words.message.is_empty() {
+                own().message
+            } else {
+                words.message.clone()
+            },
+            kind: words
+                .kind
+                .clone()
+                .unwrap_or_else(|| "upstream_error".to_owned()),
+            code: words.code.clone(),
+            param: words.param.clone(),
+            upstream: None,
+        },
+        _ => own(),
+    };
+    report.upstream = Some(UpstreamReport {
+        provider: provider.to_owned(),
+        model: model.upstream_model.clone(),
+        status: received,
+        code: error.code(),
+        error: words.filter(|_| !is_unchanged).map(|words| ProviderWords {
+            message: words.message.clone(),
+            kind: words.kind.clone(),
+            code: words.code.clone(),
+            param: words.param.clone(),
+        }),
+    });
+    let mut headers = Vec::new();
+    let is_useless = error
+        .named_status()
+        .is_some_and(status_table::is_repeat_useless);
+    if is_useless && !is_unchanged {
+        headers.push((X_SHOULD_RETRY, HeaderValue::from_static("false")));
+    }
+    Rescue {
+        status,
+        headers,
+        report,
+    }
+}
+
+fn own_message(error: &UpstreamError, provider: &str, words: Option<&ProviderError>) -> String {
+    match words {
+        Some(words) if !words.message.is_empty() => {
+            format!("provider `{provider}`: {error}: {}", words.message)
+        }
+        _ => format!("provider `{provider}`: {error}"),
+    }
+}
+
+fn kind_of(error: &UpstreamError) -> &'static str {
+    match error {
+        UpstreamError::Draining => "gateway_error",
+        _ => "upstream_error",
+    }
+}
+
+/// Our status where the provider named none.
+fn status_without_answer(error: &UpstreamError) -> StatusCode {
+    match error {
+        UpstreamError::Connect(ConnectError::Timeout(_)) | UpstreamError::Clock { .. } => {
+            StatusCode::GATEWAY_TIMEOUT
+        }
+        UpstreamError::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_GATEWAY,
+    }
+}
+
+/// The RFC 9209 token for an error, where one fits: a status that the provider itself chose is told
+/// by `received-status` alone.
+#[must_use]
+pub fn proxy_error(error: &UpstreamError) -> Option<ProxyError> {
+    Some(match error {
+        UpstreamError::Connect(error) => match error {
+            ConnectError::Dns => ProxyError::DnsError,
+            ConnectError::Refused => ProxyError::ConnectionRefused,
+            ConnectError::Unreachable | ConnectError::Proxy => ProxyError::DestinationUnavailable,
+            ConnectError::TlsCertificate => ProxyError::TlsCertificateError,
+            ConnectError::TlsHandshake => ProxyError::TlsProtocolError,
+            ConnectError::Timeout(_) => ProxyError::ConnectionTimeout,
+        },
+        UpstreamError::Clock {
+            clock: Clock::Connect,
+            ..
+        } => ProxyError::ConnectionTimeout,
+        UpstreamError::Clock { .. } => ProxyError::HttpResponseTimeout,
+        UpstreamError::BadHead(_)
+        | UpstreamError::NotAStream(_)
+        | UpstreamError::NotJson
+        | UpstreamError::BadEvent => ProxyError::HttpProtocolError,
+        UpstreamError::Reset => ProxyError::ConnectionTerminated,
+        UpstreamError::Truncated | UpstreamError::Empty => ProxyError::HttpResponseIncomplete,
+        UpstreamError::ContentEncoding => ProxyError::HttpResponseContentCoding,
+        UpstreamError::EventTooLarge { .. } | UpstreamError::BodyTooLarge { .. } => {
+            ProxyError::HttpResponseBodySize
+        }
+        UpstreamError::Draining => ProxyError::ProxyInternalResponse,
+        UpstreamError::Status { .. } | UpstreamError::ErrorEvent(_) => return None,
+    })
+}
+
+/// Whether a `Retry-After` has one of the two forms of RFC 9110 section 10.2.3: whole seconds, or an
+/// IMF-fixdate in GMT.
+#[must_use]
+pub fn is_valid_retry_after(value: &HeaderValue) -> bool {
+    let Ok(text) = value.to_str() else {
+        return false;
+    };
+    let is_seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_seconds || (text.ends_with("GMT") && httpdate::parse_http_date(text).is_ok())
+}
+
+/// The `Retry-After` header of `seconds`.
+#[must_use]
+pub fn retry_after(seconds: u64) -> (HeaderName, HeaderValue) {
+    (RETRY_AFTER, HeaderValue::from(seconds))
+}

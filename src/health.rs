@@ -1,0 +1,22 @@
+//! Whether the process lives, and whether it may be sent requests.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+
+use crate::startup::Gateway;
+
+/// `GET /health/live`: the process answers.
+pub(crate) async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "live" }))
+}
+
+/// `GET /health/ready`: 503 once the shutdown has begun, so that no new requests are sent here.
+pub(crate) async fn ready(request: HttpRequest) -> HttpResponse {
+    match request.app_data::<web::Data<Gateway>>() {
+        Some(gateway) if !gateway.drain().has_begun() => {
+            HttpResponse::Ok().json(json!({ "status": "ready" }))
+        }
+        Some(_) => HttpResponse::ServiceUnavailable().json(json!({ "status": "draining" })),
+        None => HttpResponse::ServiceUnavailable().json(json!({ "status": "not mounted" })),
+    }
+}

@@ -1,0 +1,150 @@
+//! The layers around every route, outermost first: tracing's span, then the record of the request.
+
+use std::{
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use actix_web::{
+    Error, HttpMessage, HttpRequest,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{ServiceRequest, ServiceResponse},
+    http::header::{HeaderName, HeaderValue},
+    middleware::Next,
+};
+use bytes::Bytes;
+use tracing::Span;
+use tracing_actix_web::{RequestId, RootSpanBuilder};
+use uuid::Uuid;
+
+use crate::telemetry::request_record::{Outcome, RequestRecord};
+
+const X_HERALD_REQUEST_ID: HeaderName = HeaderName::from_static("x-herald-request-id");
+
+/// Longest path that a log line holds, in bytes.
+const MAX_LOGGED_PATH: usize = 256;
+
+/// The span of a request: its id, method and path. No query, no header: keys travel in both.
+#[derive(Debug)]
+pub(crate) struct HeraldRootSpan;
+
+impl RootSpanBuilder for HeraldRootSpan {
+    fn on_request_start(request: &ServiceRequest) -> Span {
+        let request_id = request
+            .extensions()
+            .get::<RequestId>()
+            .map(ToString::to_string);
+        tracing::info_span!(
+            "request",
+            request_id,
+            method = request.method().as_str(),
+            path = logged_path(request),
+        )
+    }
+
+    fn on_request_end<B: MessageBody>(_: Span, _: &Result<ServiceResponse<B>, Error>) {
+        // This is called at the head, when a stream has only begun. The record speaks at the end.
+    }
+}
+
+/// Opens the request's record, gives every response its id, and watches the body to its end.
+pub(crate) async fn record_request(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = request
+        .extensions()
+        .get::<RequestId>()
+        .map_or_else(Uuid::now_v7, |id| **id);
+    let record = RequestRecord::new(
+        id.to_string(),
+        request.method().to_string(),
+        logged_path(&request),
+    );
+    request.extensions_mut().insert(Rc::clone(&record));
+
+    let mut response = match next.call(request).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => return Err(error),
+    };
+    let id = HeaderValue::from_str(record.id()).expect("a UUID is a header value");
+    response.headers_mut().insert(X_HERALD_REQUEST_ID, id);
+    record.note_head(response.status());
+    Ok(response.map_body(|_, inner| {
+        let is_empty = matches!(inner.size(), BodySize::None | BodySize::Sized(0));
+        BoxBody::new(RecordedBody {
+            inner: Box::pin(inner),
+            record,
+            is_whole: is_empty,
+        })
+    }))
+}
+
+/// The record of a request that [`record_request`] has seen; one of its own where it is not mounted.
+pub(crate) fn record_of(request: &HttpRequest) -> Rc<RequestRecord> {
+    if let Some(record) = request.extensions().get::<Rc<RequestRecord>>() {
+        return Rc::clone(record);
+    }
+    RequestRecord::new(
+        Uuid::now_v7().to_string(),
+        request.method().to_string(),
+        request.path().to_owned(),
+    )
+}
+
+fn logged_path(request: &ServiceRequest) -> String {
+    // Only what a path may hold as it stands; a caller chooses it.
+    request
+        .path()
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .take(MAX_LOGGED_PATH)
+        .collect()
+}
+
+/// A body that notes its bytes, and at its end or its drop how the request ended.
+struct RecordedBody {
+    inner: Pin<Box<BoxBody>>,
+    record: Rc<RequestRecord>,
+    is_whole: bool,
+}
+
+impl MessageBody for RecordedBody {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.inner.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let item = self.inner.as_mut().poll_next(cx);
+        match &item {
+            Poll::Ready(Some(Ok(bytes))) => {
+                self.record.note_bytes(bytes.len());
+                // Of a body of known size actix asks for no end after the last byte.
+                if let BodySize::Sized(_) = self.inner.size() {
+                    self.is_whole = true;
+                }
+            }
+            Poll::Ready(None) => self.is_whole = true,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
+        }
+        item
+    }
+}
+
+impl Drop for RecordedBody {
+    fn drop(&mut self) {
+        // What a completion came to is the response actor's word; all other answers end here.
+        if !self.is_whole {
+            self.record.note_broken_off();
+        }
+        if !self.record.is_completion() {
+            self.record.conclude(Outcome::Completed);
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! How OpenAI-compatible providers tell of an error, as a body or inside a stream.
+
+use serde_json::Value;
+
+use crate::{completion::ProviderError, metadata::clean_text};
+
+/// Longest message of a provider that is shown, in bytes.
+const MAX_MESSAGE: usize = 2048;
+/// Longest `type`, `code` or `param` that is shown, in bytes.
+const MAX_WORD: usize = 128;
+
+/// The HTTP status that an error's `type` or `code` stands for, as the OpenAI reference and the
+/// compatible servers use them (read November 2026). Where none is known the caller decides.
+const STATUS_BY_WORD: &[(&str, u16)] = &[
+    ("invalid_request_error", 400),
+    ("context_length_exceeded", 400),
+    ("content_filter", 400),
+    ("invalid_prompt", 400),
+    ("authentication_error", 401),
+    ("invalid_api_key", 401),
+    ("insufficient_credits", 402),
+    ("permission_error", 403),
+    ("permission_denied", 403),
+    ("not_found_error", 404),
+    ("model_not_found", 404),
+    ("request_too_large", 413),
+    ("rate_limit_error", 429),
+    ("rate_limit_exceeded", 429),
+    ("insufficient_quota", 429),
+    ("requests", 429),
+    ("tokens", 429),
+    ("server_error", 500),
+    ("api_error", 500),
+    ("internal_server_error", 500),
+    ("service_unavailable", 503),
+    ("service_unavailable_error", 503),
+    ("timeout", 504),
+    ("timeout_error", 504),
+    ("overloaded_error", 529),
+    ("engine_overloaded", 529),
+];
+
+/// Reads an error body: OpenAI's shape, its common variants, or any text.
+pub(super) fn from_body(body: &[u8]) -> ProviderError {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Object(object)) => {
+            let inner = object.get("error").filter(|error| !error.is_null());
+            from_value(inner.unwrap_or(&Value::Object(object.clone())))
+        }
+        // Some servers wrap the one error in a list.
+        Ok(Value::Array(list)) if list.first().is_some_and(Value::is_object) => {
+            from_body(list[0].to_string().as_bytes())
+        }
+        _ => ProviderError {
+            message: clean_text::clean(body, MAX_MESSAGE),
+            ..ProviderError::default()
+        },
+    }
+}
+
+/// Reads the value of an `error` member.
+pub(super) fn from_value(error: &Value) -> ProviderError {
+    let Value::Object(fields) = error else {
+        let text = error
+            .as_str()
+            .map_or_else(|| error.to_string(), str::to_owned);
+        return ProviderError {
+            message: clean_text::clean(text.as_bytes(), MAX_MESSAGE),
+            ..ProviderError::default()
+        };
+    };
+    let message = ["message", "detail", "error", "msg"]
+        .iter()
+        .find_map(|name| fields.get(*name))
+        .map(|value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        })
+        .unwrap_or_default();
+    let word = |name: &str| fields.get(name).and_then(as_word);
+    let (kind, code, param) = (word("type"), word("code"), word("param"));
+    let by_number = ["code", "status", "status_code"]
+        .iter()
+        .find_map(|name| as_status(fields.get(*name)?));
+    let by_word = || {
+        code.as_deref()
+            .and_then(status_of)
+            .or_else(|| kind.as_deref().and_then(status_of))
+    };
+    ProviderError {
+        status: by_number.or_else(by_word),
+        message: clean_text::clean(message.as_bytes(), MAX_MESSAGE),
+        kind,
+        code,
+        param,
+    }
+}
+
+fn as_word(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        _ => return None,
+    };
+    Some(clean_text::clean(text.as_bytes(), MAX_WORD)).filter(|word| !word.is_empty())
+}
+
+/// A number, or digits in a string, that is an HTTP error status.
+fn as_status(value: &Value) -> Option<u16> {
+    let number = match value {
+        Value::Number(number) => number.as_u64()?,
+        Value::String(digits) => digits.parse().ok()?,
+        _ => return None,
+    };
+    u16::try_from(number)
+        .ok()
+        .filter(|status| (400..=599).contains(status))
+}
+
+fn status_of(word: &str) -> Option<u16> {
+    STATUS_BY_WORD
+        .iter()
+        .find(|(known, _)| *known == word)
+        .map(|(_, status)| *status)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_common_shapes_are_read() {
+        for (body, message, kind, code, status) in [
+            (
+                r#"{"error":{"message":"no such model","type":"invalid_request_error","param":"model","code":"model_not_found"}}"#,
+                "no such model",
+                Some("invalid_request_error"),
+                Some("model_not_found"),
+                Some(404),
+            ),
+            (
+                r#"{"error":{"code":429,"message":"slow down"}}"#,
+                "slow down",
+                None,
+                Some("429"),
+                Some(429),
+            ),
+            (
+                r#"{"error":"plain words"}"#,
+                "plain words",
+                None,
+                None,
+                None,
+            ),
+            (
+                r#"{"object":"error","message":"vllm says","type":"BadRequestError","code":400}"#,
+                "vllm says",
+                Some("BadRequestError"),
+                Some("400"),
+                Some(400),
+            ),
+            (r#"{"detail":"Not Found"}"#, "Not Found", None, None, None),
+            (
+                r#"[{"error":{"message":"in a list","status":503}}]"#,
+                "in a list",
+                None,
+                None,
+                Some(503),
+            ),
+            (
+                "upstream connect error",
+                "upstream connect error",
+                None,
+                None,
+                None,
+            ),
+            ("", "", None, None, None),
+        ] {
+            let error = from_body(body.as_bytes());
+            assert_eq!(error.message, message, "{body}");
+            assert_eq!(error.kind.as_deref(), kind, "{body}");
+            assert_eq!(error.code.as_deref(), code, "{body}");
+            assert_eq!(error.status, status, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_type_names_the_status_where_no_number_does() {
+        let error = from_body(br#"{"error":{"message":"m","type":"overloaded_error"}}"#);
+        assert_eq!(error.status, Some(529));
+        let error = from_body(
+            br#"{"error":{"message":"m","type":"server_error","code":"rate_limit_exceeded"}}"#,
+        );
+        assert_eq!(error.status, Some(429));
+    }
+
+    #[test]
+    fn a_number_that_is_no_error_status_is_not_taken_for_one() {
+        assert_eq!(
+            from_body(br#"{"error":{"message":"m","code":200}}"#).status,
+            None
+        );
+        assert_eq!(
+            from_body(br#"{"error":{"message":"m","code":20012}}"#).status,
+            None
+        );
+    }
+}

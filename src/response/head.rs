@@ -1,0 +1,175 @@
+//! The head that the client gets: our status, and each header for a reason.
+
+use std::{fmt::Write, time::Duration};
+
+use actix_web::{
+    HttpResponse, HttpResponseBuilder,
+    http::{
+        StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
+    },
+};
+
+use crate::{
+    error::respond::{Rescue, is_valid_retry_after, proxy_error, retry_after},
+    metadata::{
+        Opening, Timings, UpstreamMetadata, header_policy::Forwarded, proxy_status::proxy_status,
+    },
+    settings::{VerifiedModel, VerifiedSettings},
+    telemetry::request_record::RequestRecord,
+};
+
+const X_UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-upstream-status");
+const X_UPSTREAM_PROVIDER: HeaderName = HeaderName::from_static("x-upstream-provider");
+const X_UPSTREAM_MODEL: HeaderName = HeaderName::from_static("x-upstream-model");
+const X_UPSTREAM_TIME_TO_FIRST_TOKEN: HeaderName =
+    HeaderName::from_static("x-upstream-time-to-first-token");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
+/// Tells nginx in front of Herald not to collect the stream in its buffers.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Status and headers of an answer.
+///
+/// Streams, documents and errors are built here alike, so that each carries the same headers. The
+/// request's own id is added to every response by [`middleware`](crate::middleware).
+#[derive(Debug)]
+pub struct ResponseHead {
+    /// Ours; the provider's own stands in `x-upstream-status`.
+    pub status: StatusCode,
+    /// In the order in which they go out.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl ResponseHead {
+    /// Applies the metadata policy to what the provider said. `rescue` is there where it failed.
+    #[must_use]
+    pub fn build(
+        settings: &VerifiedSettings,
+        model: &VerifiedModel,
+        metadata: &UpstreamMetadata,
+        rescue: Option<Rescue>,
+        opening: &Opening,
+        record: &RequestRecord,
+    ) -> Self {
+        let provider = &model.provider;
+        let status = rescue
+            .as_ref()
+            .map_or(StatusCode::OK, |rescue| rescue.status);
+        let mut headers = Vec::with_capacity(24);
+        headers.push((CONTENT_TYPE, content_type(opening)));
+        headers.push((
+            CACHE_CONTROL,
+            HeaderValue::from_static("no-cache, no-transform"),
+        ));
+        if matches!(opening, Opening::Events) {
+            headers.push((X_ACCEL_BUFFERING, HeaderValue::from_static("no")));
+        }
+
+        if let Some(head) = &metadata.head {
+            let is_unchanged =
+                provider.status_table.map(head.status.as_u16()).unchanged && status == head.status;
+            let forwarded = provider.header_policy.forward(&head.headers, is_unchanged);
+            report_losses(&forwarded, provider.id.as_str());
+            let valid = |(name, value): &(HeaderName, HeaderValue)| {
+                name != RETRY_AFTER || is_valid_retry_after(value)
+            };
+            headers.extend(forwarded.headers.into_iter().filter(valid));
+            headers.push((X_UPSTREAM_STATUS, HeaderValue::from(head.status.as_u16())));
+        }
+        headers.push((X_UPSTREAM_PROVIDER, visible(provider.id.as_str())));
+        headers.push((X_UPSTREAM_MODEL, visible(&model.upstream_model)));
+        if let Some(first) = metadata.timings.first_event {
+            let millis = u64::try_from(first.as_millis()).unwrap_or(u64::MAX);
+            headers.push((X_UPSTREAM_TIME_TO_FIRST_TOKEN, HeaderValue::from(millis)));
+        }
+        headers.push((
+            SERVER_TIMING,
+            server_timing(&metadata.timings, record.age()),
+        ));
+
+        if let Opening::Failed(error) = opening {
+            let received = metadata.head.as_ref().map(|head| head.status.as_u16());
+            headers.push((
+                PROXY_STATUS,
+                proxy_status(received, proxy_error(error), Some(error.code())),
+            ));
+        }
+        if let Some(rescue) = rescue {
+            headers.retain(|(name, _)| !rescue.headers.iter().any(|(own, _)| own == name));
+            headers.extend(rescue.headers);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE
+            && !headers.iter().any(|(name, _)| name == RETRY_AFTER)
+        {
+            headers.push(retry_after(settings.retry_after.as_secs().max(1)));
+        }
+        Self { status, headers }
+    }
+
+    /// The response under this head; the caller gives it its body.
+    #[must_use]
+    pub fn into_builder(self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::build(self.status);
+        for (name, value) in self.headers {
+            response.append_header((name, value));
+        }
+        response
+    }
+}
+
+fn content_type(opening: &Opening) -> HeaderValue {
+    HeaderValue::from_static(match opening {
+        Opening::Events => "text/event-stream",
+        Opening::Document(_) | Opening::Failed(_) => "application/json",
+    })
+}
+
+/// Says in the log what the caps or the validation kept back; values are not told.
+fn report_losses(forwarded: &Forwarded, provider: &str) {
+    if forwarded.over_cap > 0 || forwarded.invalid > 0 {
+        tracing::warn!(
+            provider,
+            headers_over_cap = forwarded.over_cap,
+            headers_invalid = forwarded.invalid,
+            "some of the provider's headers were not forwarded"
+        );
+    }
+}
+
+/// A name of ours as a header value: what is not visible ASCII is percent-encoded.
+fn visible(name: &str) -> HeaderValue {
+    let mut text = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        if byte.is_ascii_graphic() || byte == b' ' {
+            text.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    HeaderValue::from_str(&text).expect("visible ASCII is a header value")
+}
+
+/// W3C Server Timing, section 3: durations in milliseconds. `total` is Herald's own time to the head.
+fn server_timing(timings: &Timings, total: Duration) -> HeaderValue {
+    let mut text = String::with_capacity(96);
+    let steps = [
+        ("connect", timings.connect),
+        ("upstream-head", timings.head),
+        ("first-event", timings.first_event),
+        ("total", Some(total)),
+    ];
+    for (name, length) in steps {
+        if let Some(length) = length {
+            let comma = if text.is_empty() { "" } else { ", " };
+            // Writing to a string cannot fail.
+            let _ = write!(
+                text,
+                "{comma}{name};dur={:.1}",
+                length.as_secs_f64() * 1000.0
+            );
+        }
+    }
+    HeaderValue::from_str(&text).expect("names and numbers are a header value")
+}

@@ -1,0 +1,180 @@
+//! The body of a stream: actix-web-lab's responder, with heartbeats of our own around it.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web_lab::sse::Sse;
+use bytes::Bytes;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::delivery::DeliveryStream;
+
+/// A comment without an empty line after it: a line that every SSE reader skips. With an empty line
+/// the OpenAI Python SDK takes it for an event once an `id:` was seen.
+const HEARTBEAT: Bytes = Bytes::from_static(b":\n");
+
+/// Writes each event as one whole body item, and a comment after `heartbeat` of silence.
+///
+/// The responder's own keep-alive is not used: it is not reset by events and its text breaks
+/// clients. The body is only polled after the head, so no heartbeat comes before commit.
+pub struct SseBody {
+    events: Pin<Box<Sse<DeliveryStream>>>,
+    heartbeat: Option<Heartbeat>,
+}
+
+struct Heartbeat {
+    every: Duration,
+    wrote_at: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl SseBody {
+    /// `heartbeat`: setting `clocks.heartbeat`; `None` is off.
+    #[must_use]
+    pub fn new(events: DeliveryStream, heartbeat: Option<Duration>) -> Self {
+        let heartbeat = heartbeat.map(|every| {
+            let now = Instant::now();
+            Heartbeat {
+                every,
+                wrote_at: now,
+                timer: Box::pin(sleep_until(now + every)),
+            }
+        });
+        Self {
+            events: Box::pin(Sse::from_stream(events)),
+            heartbeat,
+        }
+    }
+}
+
+impl Heartbeat {
+    /// Ready when nothing was written for as long as it takes.
+    fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            // Events do not touch the timer, they only note when they passed; so it fires early on a
+            // busy stream and is set to what is left.
+            let now = Instant::now();
+            let due = self.wrote_at + self.every;
+            if due <= now {
+                self.wrote_at = now;
+                self.timer.as_mut().reset(now + self.every);
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
+}
+
+impl MessageBody for SseBody {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let item = self.events.as_mut().poll_next(cx);
+        let Some(heartbeat) = &mut self.heartbeat else {
+            return item;
+        };
+        if item.is_ready() {
+            heartbeat.wrote_at = Instant::now();
+            return item;
+        }
+        heartbeat.poll_due(cx).map(|()| Some(Ok(HEARTBEAT)))
+    }
+
+    fn boxed(self) -> BoxBody {
+        BoxBody::new(self)
+    }
+}
+
+impl std::fmt::Debug for SseBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SseBody").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use actix_web_lab::sse;
+    use tokio::sync::{mpsc, oneshot};
+
+    use super::*;
+    use crate::response::delivery::Delivery;
+
+    const EVERY: Duration = Duration::from_secs(15);
+
+    fn body(heartbeat: Option<Duration>) -> (mpsc::Sender<Delivery>, SseBody) {
+        let (sender, receiver) = mpsc::channel(4);
+        let (report, _) = oneshot::channel();
+        (
+            sender,
+            SseBody::new(DeliveryStream::new(receiver, report), heartbeat),
+        )
+    }
+
+    async fn next(body: &mut SseBody) -> Option<Bytes> {
+        poll_fn(|cx| Pin::new(&mut *body).poll_next(cx))
+            .await
+            .map(Result::unwrap)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_brings_a_heartbeat_each_period() {
+        let (_sender, mut body) = body(Some(EVERY));
+        for _ in 0..3 {
+            let before = Instant::now();
+            assert_eq!(next(&mut body).await.unwrap(), ":\n");
+            assert_eq!(before.elapsed(), EVERY);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_starts_the_silence_anew() {
+        let (sender, mut body) = body(Some(EVERY));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        sender
+            .send(Delivery::Event(sse::Data::new("a").into()))
+            .await
+            .unwrap();
+        assert_eq!(next(&mut body).await.unwrap(), "data: a\n\n");
+        let before = Instant::now();
+        assert_eq!(next(&mut body).await.unwrap(), ":\n");
+        assert_eq!(before.elapsed(), EVERY);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_heartbeat_silence_stays_silent() {
+        let (sender, mut body) = body(None);
+        tokio::time::advance(10 * EVERY).await;
+        sender
+            .send(Delivery::Event(sse::Data::new("a").into()))
+            .await
+            .unwrap();
+        sender.send(Delivery::End).await.unwrap();
+        assert_eq!(next(&mut body).await.unwrap(), "data: a\n\n");
+        assert_eq!(next(&mut body).await, None);
+    }
+
+    #[tokio::test]
+    async fn each_event_is_one_whole_item() {
+        let (sender, mut body) = body(None);
+        let event = sse::Data::new("{\n\u{2028}}").event("named").id("7");
+        sender.send(Delivery::Event(event.into())).await.unwrap();
+        assert_eq!(
+            next(&mut body).await.unwrap(),
+            "id: 7\nevent: named\ndata: {\ndata: \u{2028}}\n\n"
+        );
+    }
+}

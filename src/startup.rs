@@ -1,0 +1,196 @@
+//! The wiring: settings in, a running gateway out.
+
+use std::{cell::RefCell, io, sync::Arc, time::Duration};
+
+use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, web};
+use arc_swap::ArcSwap;
+use tokio::time::sleep;
+use tracing_actix_web::TracingLogger;
+
+use crate::{
+    drain::Drain,
+    listener,
+    middleware::{HeraldRootSpan, record_request},
+    routes,
+    settings::{ServerSettings, VerifiedSettings},
+    upstream::http_client::HttpClient,
+};
+
+/// A gateway that is ready to be mounted or run. Cheap to clone; all clones are one gateway.
+#[derive(Clone, Debug)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    settings: ArcSwap<VerifiedSettings>,
+    drain: Drain,
+}
+
+impl Gateway {
+    /// A gateway of these settings.
+    #[must_use]
+    pub fn new(settings: VerifiedSettings) -> Self {
+        let settings = ArcSwap::from_pointee(settings);
+        Self {
+            shared: Arc::new(Shared {
+                settings,
+                drain: Drain::default(),
+            }),
+        }
+    }
+
+    /// The settings as they are now; a request takes them once and keeps them to its end.
+    #[must_use]
+    pub fn settings(&self) -> Arc<VerifiedSettings> {
+        self.shared.settings.load_full()
+    }
+
+    /// The gateway's shutdown.
+    #[must_use]
+    pub fn drain(&self) -> &Drain {
+        &self.shared.drain
+    }
+
+    /// Binds the public listener and returns the running server with its address.
+    ///
+    /// # Errors
+    /// The address cannot be bound.
+    pub fn run(&self) -> io::Result<RunningGateway> {
+        let settings = self.settings();
+        let ServerSettings {
+            workers,
+            backlog,
+            max_connections,
+            keep_alive,
+            request_head,
+            ..
+        } = settings.server;
+        // A quarter longer than the event pump's own timeout, so that the pump's comes first and the
+        // log tells a reader who stalled from one who left.
+        let user_timeout = settings.clocks.client_write.mul_f32(1.25);
+        let listener = listener::bind(&settings.server, user_timeout)?;
+        let address = listener.local_addr()?;
+        let gateway = self.clone();
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(web::Data::new(gateway.clone()))
+                .configure(routes::configure)
+                .service(routes::unknown_path().wrap(from_fn(record_request)))
+                .wrap(TracingLogger::<HeraldRootSpan>::new())
+        })
+        .workers(workers)
+        .backlog(backlog)
+        .max_connections(max_connections)
+        .keep_alive(keep_alive)
+        .client_request_timeout(request_head)
+        // Without it Nagle's algorithm holds each event back for up to 40 ms.
+        .tcp_nodelay(true)
+        // With actix's default a client who leaves is not noticed before the next write.
+        .h1_allow_half_closed(false)
+        // The signals are ours: streams are to end truthfully before the server stops.
+        .disable_signals()
+        .shutdown_timeout(SHUTDOWN_GRACE.as_secs())
+        .listen(listener)?
+        .run();
+        let handle = server.handle();
+        Ok(RunningGateway {
+            gateway: self.clone(),
+            address,
+            handle,
+            server,
+        })
+    }
+}
+
+/// How long connections get after their streams were told to end, before they are dropped.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+
+/// A bound gateway. Await [`RunningGateway::serve`] or nothing is answered.
+pub struct RunningGateway {
+    gateway: Gateway,
+    address: std::net::SocketAddr,
+    handle: ServerHandle,
+    server: actix_web::dev::Server,
+}
+
+impl std::fmt::Debug for RunningGateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunningGateway")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RunningGateway {
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.address
+    }
+
+    /// Stops the server at once when used.
+    #[must_use]
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
+    }
+
+    /// Serves until `stop` resolves, then drains: readiness goes off, streams may go on for
+    /// `server.drain`, what is left ends with `gateway_draining`.
+    ///
+    /// # Errors
+    /// The server failed.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+        let Self {
+            gateway,
+            handle,
+            server,
+            ..
+        } = self;
+        let drain = gateway.settings().server.drain;
+        let mut server = std::pin::pin!(server);
+        tokio::select! {
+            result = &mut server => return result,
+            () = stop => {}
+        }
+        tracing::info!(
+            drain_ms = drain.as_millis(),
+            "shutting down: no new requests, streams may end"
+        );
+        gateway.drain().begin();
+        let stopping = handle.stop(true);
+        let ending = async {
+            sleep(drain).await;
+            gateway.drain().end();
+            std::future::pending().await
+        };
+        // The server stops only while it is polled itself, and is done when its connections are.
+        tokio::select! {
+            result = async { tokio::join!(&mut server, stopping).0 } => result,
+            result = ending => result,
+        }
+    }
+}
+
+/// What each worker thread has of its own: awc's client, which cannot leave its thread.
+#[derive(Debug, Default)]
+pub(crate) struct Worker {
+    client: RefCell<Option<(Arc<VerifiedSettings>, HttpClient)>>,
+}
+
+impl Worker {
+    /// The client of these settings; made when the worker first meets them. Streams that run under
+    /// earlier settings keep the client that they began with.
+    pub(crate) fn http_client(&self, settings: &Arc<VerifiedSettings>) -> HttpClient {
+        let mut client = self.client.borrow_mut();
+        match &*client {
+            Some((made_of, client)) if Arc::ptr_eq(made_of, settings) => client.clone(),
+            _ => {
+                let made = HttpClient::new(&settings.client_parts);
+                *client = Some((Arc::clone(settings), made.clone()));
+                made
+            }
+        }
+    }
+}

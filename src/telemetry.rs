@@ -1,0 +1,4 @@
+//! What a request leaves behind: one line, at its true end.
+
+pub mod request_record;
+pub mod subscriber;

@@ -1,0 +1,225 @@
+//! What is known of one request, gathered by those who meet it, written when the last lets go.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
+
+use actix_web::http::StatusCode;
+use tokio::time::Instant;
+use tracing::Span;
+
+use crate::{
+    error::{HeraldError, Origin},
+    metadata::UpstreamMetadata,
+    upstream::messages::Tally,
+};
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The client got a whole answer.
+    Completed,
+    /// It got an error, before the head or inside the stream.
+    Failed {
+        /// See [`HeraldError::code`].
+        code: &'static str,
+        /// Whose fault it was.
+        origin: Origin,
+    },
+    /// The client left before the end.
+    Cancelled,
+    /// The client took nothing for as long as `clocks.client_write` allows.
+    Stalled,
+}
+
+impl Outcome {
+    /// The outcome of an error.
+    #[must_use]
+    pub fn failed(error: &HeraldError) -> Self {
+        Self::Failed {
+            code: error.code(),
+            origin: error.origin(),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed { .. } => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Stalled => "stalled",
+        }
+    }
+}
+
+/// One request. Shared by the middleware, the body and the response actor; when the last of them is
+/// done the line is written, so it stands at the request's true end, whichever came last.
+///
+/// It holds no header, no prompt and no completion.
+#[derive(Debug)]
+pub struct RequestRecord {
+    id: String,
+    method: String,
+    path: String,
+    began: Instant,
+    span: Span,
+    outcome: Cell<Option<Outcome>>,
+    broke_off: Cell<bool>,
+    status: Cell<Option<StatusCode>>,
+    bytes: Cell<u64>,
+    time_to_head: Cell<Option<Duration>>,
+    served: RefCell<Option<Served>>,
+    upstream_status: Cell<Option<u16>>,
+    attempts: Cell<u32>,
+    tally: Cell<Tally>,
+}
+
+#[derive(Debug)]
+struct Served {
+    model: String,
+    provider: String,
+    upstream_model: String,
+    stream: bool,
+}
+
+impl RequestRecord {
+    /// A request that has just come in.
+    #[must_use]
+    pub fn new(id: String, method: String, path: String) -> Rc<Self> {
+        Rc::new(Self {
+            id,
+            method,
+            path,
+            began: Instant::now(),
+            span: Span::current(),
+            outcome: Cell::default(),
+            broke_off: Cell::default(),
+            status: Cell::default(),
+            bytes: Cell::default(),
+            time_to_head: Cell::default(),
+            served: RefCell::default(),
+            upstream_status: Cell::default(),
+            attempts: Cell::default(),
+            tally: Cell::default(),
+        })
+    }
+
+    /// The id that clients see as `x-herald-request-id`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// How long ago the request came in.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Notes who is asked: the client's name of the model, the provider, and the provider's name.
+    pub fn note_route(&self, model: &str, provider: &str, upstream_model: &str, stream: bool) {
+        *self.served.borrow_mut() = Some(Served {
+            model: model.to_owned(),
+            provider: provider.to_owned(),
+            upstream_model: upstream_model.to_owned(),
+            stream,
+        });
+    }
+
+    /// Whether a provider is asked, so that the response actor says how it ended.
+    #[must_use]
+    pub fn is_completion(&self) -> bool {
+        self.served.borrow().is_some()
+    }
+
+    /// Notes what the provider said.
+    pub fn note_metadata(&self, metadata: &UpstreamMetadata) {
+        self.upstream_status
+            .set(metadata.head.as_ref().map(|head| head.status.as_u16()));
+        self.attempts.set(metadata.attempts);
+    }
+
+    /// Notes what passed.
+    pub fn note_tally(&self, tally: &Tally) {
+        self.tally.set(*tally);
+    }
+
+    /// Notes the head that went out.
+    pub fn note_head(&self, status: StatusCode) {
+        self.status.set(Some(status));
+        self.time_to_head.set(Some(self.age()));
+    }
+
+    /// Notes bytes of the body that went out.
+    pub fn note_bytes(&self, bytes: usize) {
+        self.bytes.set(self.bytes.get() + bytes as u64);
+    }
+
+    /// Notes how it ended; the first word counts.
+    pub fn conclude(&self, outcome: Outcome) {
+        if self.outcome.get().is_none() {
+            self.outcome.set(Some(outcome));
+        }
+    }
+
+    /// Notes that the body was not taken to its end.
+    pub fn note_broken_off(&self) {
+        self.broke_off.set(true);
+    }
+
+    /// A success that the client did not wait for is none; of another end its cause is known best by
+    /// whoever noted it.
+    fn outcome(&self) -> Outcome {
+        match self.outcome.get() {
+            Some(Outcome::Completed) if self.broke_off.get() => Outcome::Cancelled,
+            Some(outcome) => outcome,
+            None => Outcome::Cancelled,
+        }
+    }
+}
+
+fn millis(length: Option<Duration>) -> Option<f64> {
+    length.map(|length| (length.as_secs_f64() * 1_000_000.0).round() / 1000.0)
+}
+
+impl Drop for RequestRecord {
+    fn drop(&mut self) {
+        let outcome = self.outcome();
+        let (code, origin) = match outcome {
+            Outcome::Failed { code, origin } => (Some(code), Some(origin.name())),
+            _ => (None, None),
+        };
+        let served = self.served.get_mut().take();
+        let served = served.as_ref();
+        let tally = self.tally.get();
+        let _entered = self.span.enter();
+        tracing::info!(
+            target: "herald::request",
+            request_id = self.id,
+            method = self.method,
+            path = self.path,
+            outcome = outcome.name(),
+            error_code = code,
+            error_origin = origin,
+            status = self.status.get().map(|status| status.as_u16()),
+            upstream_status = self.upstream_status.get(),
+            provider = served.map(|served| served.provider.as_str()),
+            model = served.map(|served| served.model.as_str()),
+            upstream_model = served.map(|served| served.upstream_model.as_str()),
+            stream = served.map(|served| served.stream),
+            attempts = served.map(|_| self.attempts.get()),
+            time_to_head_ms = millis(self.time_to_head.get()),
+            time_to_first_event_ms = millis(tally.time_to_first_event),
+            duration_ms = millis(Some(self.age())),
+            events = served.map(|_| tally.events),
+            bytes = self.bytes.get(),
+            prompt_tokens = tally.usage.map(|usage| usage.prompt_tokens),
+            completion_tokens = tally.usage.map(|usage| usage.completion_tokens),
+            empty_events = (tally.empty_events > 0).then_some(tally.empty_events),
+            replaced_utf8_events = (tally.replaced_utf8 > 0).then_some(tally.replaced_utf8),
+            "request finished"
+        );
+    }
+}

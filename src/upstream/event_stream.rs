@@ -1,0 +1,375 @@
+//! The event pump: bytes → events → hold → client, under the clocks, to a truthful end.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{
+    UpstreamError,
+    announcer::{Announcer, ClientLeft, EventSender, NotTaken},
+    call::{CallPlan, Opened},
+    clocks::{AnswerClocks, Due},
+    hold::HeldEvents,
+    http_client::{UpstreamBody, UpstreamHead},
+    messages::{Tally, UpstreamEnd},
+    sse_decoder::{SseDecoder, SseEvent},
+};
+use crate::{
+    completion::{CompletionEvent, EventKind},
+    error::respond::rescue_upstream,
+    metadata::{Opening, Timings, UpstreamMetadata, clean_text},
+    providers::EventReader,
+    response::event_filter::EventFilter,
+};
+
+/// One answer that is an event stream, from its head to its end.
+pub(super) struct EventStream {
+    plan: CallPlan,
+    body: UpstreamBody,
+    decoder: SseDecoder,
+    reader: Box<dyn EventReader>,
+    filter: EventFilter,
+    clocks: AnswerClocks,
+    timer: Pin<Box<Sleep>>,
+    outlet: Outlet,
+    has_content: bool,
+    tally: Tally,
+    received: u16,
+}
+
+/// Where events go: kept back until the head is committed, passed on after it.
+enum Outlet {
+    Held(Box<Held>),
+    Open(EventSender),
+    /// Only while the one turns into the other, and after the end.
+    Closed,
+}
+
+struct Held {
+    announcer: Announcer,
+    head: UpstreamHead,
+    timings: Timings,
+    events: HeldEvents,
+}
+
+/// Why the pump stops before the provider's own end.
+enum Stop {
+    /// The provider failed, and the client is still to be told.
+    Failed(UpstreamError),
+    /// The provider failed and told the client itself.
+    ToldItself(UpstreamError),
+    /// The client takes no more.
+    NotTaken(NotTaken),
+}
+
+impl From<NotTaken> for Stop {
+    fn from(reason: NotTaken) -> Self {
+        Self::NotTaken(reason)
+    }
+}
+
+impl From<ClientLeft> for Stop {
+    fn from(_: ClientLeft) -> Self {
+        Self::NotTaken(NotTaken::Left)
+    }
+}
+
+impl From<UpstreamError> for Stop {
+    fn from(error: UpstreamError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// What a wait brought.
+enum Turn {
+    Bytes(Bytes),
+    EndOfBytes,
+    Commit,
+    /// The timer was early: a clock had started anew meanwhile.
+    Nothing,
+}
+
+/// What an event means for the pump.
+#[derive(PartialEq, Eq)]
+enum Flow {
+    GoesOn,
+    Ended,
+}
+
+impl EventStream {
+    pub(super) fn new(plan: CallPlan, opened: Opened, announcer: Announcer) -> Self {
+        let Opened {
+            head,
+            body,
+            timings,
+            head_at,
+        } = opened;
+        let clocks = AnswerClocks::start(plan.clocks, head_at, plan.started + plan.clocks.total);
+        let settings = &plan.settings;
+        let held = HeldEvents::new(settings.stream.held_events, settings.stream.held_bytes);
+        let hide_usage = plan.model.provider.usage_request && !plan.request.wants_usage;
+        Self {
+            decoder: SseDecoder::new(settings.upstream.max_event_bytes),
+            reader: plan.protocol().event_reader(&plan.request),
+            filter: EventFilter::new(plan.dialect, &plan.model.filter, hide_usage),
+            timer: Box::pin(sleep_until(clocks.next().0)),
+            received: head.status.as_u16(),
+            outlet: Outlet::Held(Box::new(Held {
+                announcer,
+                head,
+                timings,
+                events: held,
+            })),
+            has_content: false,
+            tally: Tally::default(),
+            body,
+            clocks,
+            plan,
+        }
+    }
+
+    /// Pumps until the provider ended, failed, or the client takes no more; tells the client which.
+    /// The rest of the body comes back where the provider ended well.
+    pub(super) async fn relay(mut self) -> (UpstreamEnd, Tally, Option<UpstreamBody>) {
+        let stop = match self.pump().await {
+            Ok(()) => self.close().await.err(),
+            Err(stop) => Some(stop),
+        };
+        self.tally.replaced_utf8 = self.decoder.replaced_utf8();
+        let Some(stop) = stop else {
+            return (UpstreamEnd::Completed, self.tally, Some(self.body));
+        };
+        let end = match stop {
+            Stop::Failed(error) => match self.tell(&error).await {
+                Ok(()) => UpstreamEnd::Failed(error),
+                Err(reason) => self.not_taken(reason),
+            },
+            Stop::ToldItself(error) => match self.close().await {
+                Err(Stop::NotTaken(reason)) => self.not_taken(reason),
+                _ => UpstreamEnd::Failed(error),
+            },
+            Stop::NotTaken(reason) => self.not_taken(reason),
+        };
+        (end, self.tally, None)
+    }
+
+    async fn pump(&mut self) -> Result<(), Stop> {
+        loop {
+            while let Some(event) = self.next_event()? {
+                if self.pass(event).await? == Flow::Ended {
+                    return Ok(());
+                }
+            }
+            match self.turn().await? {
+                Turn::Bytes(chunk) => {
+                    self.clocks.heard(Instant::now());
+                    self.decoder.push(chunk);
+                }
+                Turn::EndOfBytes if self.reader.is_complete() => return self.commit().await,
+                Turn::EndOfBytes if self.has_content => return Err(UpstreamError::Truncated.into()),
+                Turn::EndOfBytes => return Err(UpstreamError::Empty.into()),
+                Turn::Commit => self.commit().await?,
+                Turn::Nothing => {}
+            }
+        }
+    }
+
+    /// The next event of the bytes that are here.
+    fn next_event(&mut self) -> Result<Option<CompletionEvent>, UpstreamError> {
+        while let Some(raw) = self.next_raw()? {
+            if raw.data.is_empty() {
+                // The OpenAI Python SDK fails on an event without data, and none means anything.
+                self.tally.empty_events += 1;
+                continue;
+            }
+            return self
+                .reader
+                .read(raw)
+                .map(Some)
+                .map_err(|_| UpstreamError::BadEvent);
+        }
+        Ok(None)
+    }
+
+    fn next_raw(&mut self) -> Result<Option<SseEvent>, UpstreamError> {
+        let limit = self.plan.settings.upstream.max_event_bytes;
+        self.decoder
+            .next_event()
+            .map_err(|_| UpstreamError::EventTooLarge { limit })
+    }
+
+    async fn pass(&mut self, event: CompletionEvent) -> Result<Flow, Stop> {
+        self.tally.usage = event.usage.or(self.tally.usage);
+        match &event.kind {
+            EventKind::Error(_) => return Err(self.pass_error(event).await?),
+            EventKind::End => {
+                self.commit().await?;
+                self.send(event.raw).await?;
+                return Ok(Flow::Ended);
+            }
+            EventKind::Content if !self.has_content => {
+                self.has_content = true;
+                self.clocks.content();
+                self.tally.time_to_first_event = Some(Instant::now() - self.plan.started);
+            }
+            EventKind::Content | EventKind::Preamble | EventKind::Usage => {}
+        }
+        let is_content = event.kind == EventKind::Content;
+        let Some(raw) = self.filter.apply(event) else {
+            return Ok(Flow::GoesOn);
+        };
+        if is_content {
+            self.commit().await?;
+        }
+        match &mut self.outlet {
+            Outlet::Held(held) => {
+                if held.events.keep(raw) {
+                    self.commit().await?;
+                }
+            }
+            _ => self.send(raw).await?,
+        }
+        Ok(Flow::GoesOn)
+    }
+
+    /// An error event ends the stream. Before commit it becomes a real status; after it the
+    /// provider's own words go out as they came, unless they hold what no client may see.
+    async fn pass_error(&mut self, event: CompletionEvent) -> Result<Stop, Stop> {
+        let EventKind::Error(error) = event.kind else {
+            return Err(UpstreamError::BadEvent.into());
+        };
+        let error = UpstreamError::ErrorEvent(error);
+        if matches!(self.outlet, Outlet::Held(_)) || clean_text::needs_cleaning(&event.raw.data) {
+            return Ok(Stop::Failed(error));
+        }
+        self.send(event.raw).await?;
+        Ok(Stop::ToldItself(error))
+    }
+
+    /// Commits the head, if it is not committed yet: announces the metadata, then lets go of what
+    /// was held.
+    async fn commit(&mut self) -> Result<(), Stop> {
+        let held = match std::mem::replace(&mut self.outlet, Outlet::Closed) {
+            Outlet::Held(held) => held,
+            open => {
+                self.outlet = open;
+                return Ok(());
+            }
+        };
+        let Held {
+            announcer,
+            head,
+            mut timings,
+            mut events,
+        } = *held;
+        timings.first_event = self.tally.time_to_first_event;
+        let metadata = UpstreamMetadata {
+            head: Some(head),
+            opening: Opening::Events,
+            timings,
+            attempts: 1,
+        };
+        self.outlet = Outlet::Open(announcer.announce(metadata).await?);
+        self.clocks.committed();
+        for event in events.take() {
+            self.send(event).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, event: SseEvent) -> Result<(), Stop> {
+        let Outlet::Open(sender) = &self.outlet else {
+            return Err(NotTaken::Left.into());
+        };
+        sender.send(event, self.plan.clocks.client_write).await?;
+        self.tally.events += 1;
+        Ok(())
+    }
+
+    /// Says that all has been said.
+    async fn close(&mut self) -> Result<(), Stop> {
+        if let Outlet::Open(sender) = std::mem::replace(&mut self.outlet, Outlet::Closed) {
+            sender.end(self.plan.clocks.client_write).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells the client of a failure by the door that is open: a status before commit, an error event
+    /// after it, which no end marker follows.
+    async fn tell(&mut self, error: &UpstreamError) -> Result<(), NotTaken> {
+        match std::mem::replace(&mut self.outlet, Outlet::Closed) {
+            Outlet::Held(held) => {
+                let Held {
+                    announcer,
+                    head,
+                    timings,
+                    ..
+                } = *held;
+                let opening = Opening::Failed(error.clone());
+                let metadata = UpstreamMetadata {
+                    head: Some(head),
+                    opening,
+                    timings,
+                    attempts: 1,
+                };
+                announcer
+                    .announce(metadata)
+                    .await
+                    .map(drop)
+                    .map_err(|ClientLeft| NotTaken::Left)
+            }
+            Outlet::Open(sender) => {
+                let rescue = rescue_upstream(error, &self.plan.model, Some(self.received));
+                let event = self.plan.dialect.error_event(rescue.status, &rescue.report);
+                sender.send(event, self.plan.clocks.client_write).await?;
+                self.tally.events += 1;
+                sender.end(self.plan.clocks.client_write).await
+            }
+            Outlet::Closed => Err(NotTaken::Left),
+        }
+    }
+
+    fn not_taken(&self, reason: NotTaken) -> UpstreamEnd {
+        match reason {
+            NotTaken::Left => UpstreamEnd::ClientLeft,
+            NotTaken::Stalled => UpstreamEnd::ClientStalled(self.plan.clocks.client_write),
+        }
+    }
+
+    /// Waits for bytes, a clock, the client's leaving or the gateway's end.
+    async fn turn(&mut self) -> Result<Turn, Stop> {
+        let (at, _) = self.clocks.next();
+        // Setting a timer anew for each chunk costs more than letting it fire early now and then.
+        if at < self.timer.deadline() || self.timer.is_elapsed() {
+            self.timer.as_mut().reset(at);
+        }
+        let client_left = async {
+            match &self.outlet {
+                Outlet::Held(held) => held.announcer.client_left().await,
+                Outlet::Open(sender) => sender.client_left().await,
+                Outlet::Closed => {}
+            }
+        };
+        tokio::select! {
+            biased;
+            () = client_left => Err(NotTaken::Left.into()),
+            () = self.plan.draining.ended() => Err(UpstreamError::Draining.into()),
+            () = self.timer.as_mut() => {
+                let (at, due) = self.clocks.next();
+                match due {
+                    _ if Instant::now() < at => Ok(Turn::Nothing),
+                    Due::Commit => Ok(Turn::Commit),
+                    Due::Expired(clock) => Err(self.plan.clocks.expired(clock).into()),
+                }
+            }
+            chunk = self.body.next() => match chunk {
+                Some(Ok(chunk)) => Ok(Turn::Bytes(chunk)),
+                Some(Err(UpstreamError::Truncated)) if !self.has_content => Err(UpstreamError::Empty.into()),
+                Some(Err(error)) => Err(error.into()),
+                None => Ok(Turn::EndOfBytes),
+            },
+        }
+    }
+}
