@@ -4,7 +4,8 @@
 //! A [`ScriptedProvider`] plays an LLM provider at the level of bytes. A [`Script`] says what it does
 //! with one request: which head, which events, where it waits, stalls, breaks off. A [`Gate`] orders
 //! the provider's steps with the test's, so that no test sleeps. Afterwards the provider tells what it
-//! received and, to the instant, when its caller left. [`chat`] writes OpenAI's JSON.
+//! received and, to the instant, when its caller left. [`chat`] writes OpenAI's JSON. A [`TestGateway`]
+//! is a whole Herald in front of it.
 //!
 //! ```
 //! use futures_util::StreamExt as _;
@@ -50,6 +51,7 @@ mod received;
 mod record;
 mod script;
 mod scripted_provider;
+mod test_gateway;
 
 pub use certificate::TestCertificate;
 pub use gate::Gate;
@@ -57,3 +59,4 @@ pub use received::ReceivedRequest;
 pub use record::{Departure, Happened, ProviderEvent};
 pub use script::{Framing, Script};
 pub use scripted_provider::ScriptedProvider;
+pub use test_gateway::TestGateway;

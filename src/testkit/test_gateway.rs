@@ -1,0 +1,174 @@
+//! A whole Herald, on a port of its own.
+
+use std::{net::SocketAddr, thread::JoinHandle};
+
+use tokio::sync::oneshot;
+
+use super::ScriptedProvider;
+use crate::{
+    Gateway,
+    settings::{ProcessEnvironment, Settings},
+};
+
+/// Herald as `herald serve` runs it, listening on a free loopback port, on a thread of its own.
+///
+/// Dropping it stops it at once. [`stop`](Self::stop) shuts it down as a SIGTERM would.
+///
+/// ```
+/// # actix_web::rt::System::new().block_on(async {
+/// use herald::testkit::{Script, ScriptedProvider, TestGateway};
+///
+/// let provider = ScriptedProvider::start([Script::chat(["Hel", "lo"])]).await;
+/// let gateway = TestGateway::in_front_of(&provider).await;
+/// println!("point a client at {}", gateway.base_url());
+/// # });
+/// ```
+#[derive(Debug)]
+pub struct TestGateway {
+    address: SocketAddr,
+    gateway: Gateway,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TestGateway {
+    /// With the embedded replay provider and its models.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub async fn start() -> Self {
+        Self::with_settings("").await
+    }
+
+    /// With one provider, `scripted`, and one model, `scripted-model`, which asks it for the same.
+    ///
+    /// # Panics
+    /// If it cannot be started.
+    pub async fn in_front_of(provider: &ScriptedProvider) -> Self {
+        Self::tuned(provider, "").await
+    }
+
+    /// As [`in_front_of`](Self::in_front_of), with settings of the test's own beside: TOML, in which
+    /// `[[providers]]` and `[[models]]` are there already.
+    ///
+    /// # Panics
+    /// If the settings are refused.
+    pub async fn tuned(provider: &ScriptedProvider, settings: &str) -> Self {
+        Self::with_settings(&format!(
+            "{settings}\n\
+             [[providers]]\nid = \"scripted\"\nkind = \"openai\"\nbase_url = \"{}\"\n\
+             [[models]]\nid = \"scripted-model\"\n\
+             targets = [{{ provider = \"scripted\", model = \"scripted-model\" }}]\n",
+            provider.base_url(),
+        ))
+        .await
+    }
+
+    /// With settings as they would stand in a file; `server.listen` is replaced, proxies of the
+    /// environment are not used.
+    ///
+    /// # Panics
+    /// If the settings are refused.
+    pub async fn with_settings(toml: &str) -> Self {
+        let settings = Settings::from_toml(toml).unwrap_or_else(|error| panic!("{error}"));
+        let mut settings = settings
+            .verify(&ProcessEnvironment)
+            .unwrap_or_else(|errors| {
+                panic!(
+                    "{}",
+                    errors
+                        .iter()
+                        .map(ToString::to_string)
+                        .collect::<Vec<_>>()
+                        .join("\n")
+                )
+            });
+        settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        settings.server.workers = 1;
+        settings.client_parts.proxy_from_environment = false;
+        Self::run(Gateway::new(settings)).await
+    }
+
+    /// Runs a gateway as it stands.
+    ///
+    /// # Panics
+    /// If its address cannot be bound.
+    pub async fn run(gateway: Gateway) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let (bound, address) = oneshot::channel();
+        let serving = gateway.clone();
+        let thread = std::thread::spawn(move || {
+            actix_web::rt::System::new().block_on(async move {
+                let running = serving.run().unwrap_or_else(|error| panic!("{error}"));
+                let handle = running.handle();
+                // A test that is gone does not wait for the address.
+                let _ = bound.send(running.address());
+                let (begin, begun) = oneshot::channel();
+                actix_web::rt::spawn(async move {
+                    match stopped.await {
+                        Ok(()) => drop(begin.send(())),
+                        // Dropped: no drain, no waiting.
+                        Err(_) => handle.stop(false).await,
+                    }
+                });
+                let stop = async {
+                    if begun.await.is_err() {
+                        std::future::pending().await
+                    }
+                };
+                running
+                    .serve(stop)
+                    .await
+                    .unwrap_or_else(|error| panic!("{error}"));
+            });
+        });
+        let address = address
+            .await
+            .expect("the gateway thread said why it failed");
+        Self {
+            address,
+            gateway,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What an SDK takes as its base URL.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// The gateway itself.
+    #[must_use]
+    pub fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
+    /// Begins a shutdown, as SIGTERM does.
+    pub fn stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // A gateway that has stopped already needs no telling.
+            let _ = stop.send(());
+        }
+    }
+}
+
+impl Drop for TestGateway {
+    fn drop(&mut self) {
+        self.stop.take();
+        self.gateway.drain().end();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+            && !std::thread::panicking()
+        {
+            panic!("the gateway's thread panicked");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! Each clock, set to tens of milliseconds over real sockets: the error names it and its length.
+
+use herald::testkit::{Framing, Script, ScriptedProvider, TestGateway, chat as scripted};
+use serde_json::Value;
+
+use crate::support::{Client, Reply, chat, completion_request, stream_request};
+
+async fn reply(script: Script, clocks: &str, request: &Value) -> Reply {
+    let provider = ScriptedProvider::start([script]).await;
+    let gateway = TestGateway::tuned(&provider, &format!("[clocks]\n{clocks}\n")).await;
+    let reply = chat(gateway.address(), request).await;
+    provider.caller_left().await;
+    reply
+}
+
+async fn assert_names_clock(reply: &mut Reply, code: &str, words: &str) {
+    assert_eq!(reply.status, 504);
+    assert!(
+        reply
+            .header("proxy-status")
+            .unwrap()
+            .contains("error=http_response_timeout")
+    );
+    assert_eq!(reply.header("x-should-retry"), None);
+    let body = reply.json().await;
+    assert_eq!(body["error"]["code"], code);
+    let message = body["error"]["message"].as_str().unwrap();
+    assert!(message.ends_with(words), "{message}");
+}
+
+#[actix_web::test]
+async fn head_runs_out_where_the_provider_does_not_answer() {
+    for request in [stream_request(), completion_request()] {
+        let mut reply = reply(Script::sse().stall(), "head = \"40ms\"", &request).await;
+        assert_names_clock(
+            &mut reply,
+            "upstream_head",
+            "no answer within 40ms (clocks.head)",
+        )
+        .await;
+        assert_eq!(reply.header("x-upstream-status"), None);
+    }
+}
+
+#[actix_web::test]
+async fn first_event_runs_out_where_there_are_only_pings() {
+    let script = Script::sse()
+        .event(scripted::role())
+        .comment("ping")
+        .stall();
+    let mut reply = reply(
+        script,
+        "first_event = \"40ms\"\nhold = \"40ms\"",
+        &stream_request(),
+    )
+    .await;
+    // Both are due at once; whichever came first, the client is told.
+    if reply.status == 200 {
+        let events = reply.events().await;
+        assert!(
+            events[1].contains("no content within 40ms (clocks.first_event)"),
+            "{events:?}"
+        );
+    } else {
+        assert_names_clock(
+            &mut reply,
+            "upstream_first_event",
+            "no content within 40ms (clocks.first_event)",
+        )
+        .await;
+    }
+}
+
+#[actix_web::test]
+async fn first_event_runs_out_before_commit_with_a_real_status() {
+    let script = Script::sse().event(scripted::role()).stall();
+    let provider = ScriptedProvider::start([script]).await;
+    let gateway = TestGateway::tuned(
+        &provider,
+        "[clocks]\nfirst_event = \"40ms\"\nhold = \"40ms\"\nidle = \"30ms\"\n",
+    )
+    .await;
+    // `idle` is the shorter, so it is what runs out while the head is held.
+    let mut reply = chat(gateway.address(), &stream_request()).await;
+    assert_eq!(reply.header("x-upstream-status"), Some("200"));
+    assert_names_clock(
+        &mut reply,
+        "upstream_idle",
+        "nothing more within 30ms (clocks.idle)",
+    )
+    .await;
+}
+
+#[actix_web::test]
+async fn idle_runs_out_in_the_stream_with_an_error_event() {
+    let script = Script::sse().event(scripted::text("a")).stall();
+    let mut reply = reply(script, "idle = \"40ms\"", &stream_request()).await;
+    assert_eq!(reply.status, 200);
+    let events = reply.events().await;
+    let error: Value = serde_json::from_str(&events[1]).unwrap();
+    assert_eq!(error["error"]["code"], "upstream_idle");
+    assert_eq!(
+        error["error"]["message"],
+        "provider `scripted`: nothing more within 40ms (clocks.idle)"
+    );
+    assert_eq!(error["upstream"]["status"], 200);
+    assert_eq!(events.len(), 2);
+}
+
+#[actix_web::test]
+async fn idle_runs_out_in_a_document() {
+    let script = Script::json(200, r#"{"choices":["#)
+        .framing(Framing::Chunked)
+        .stall();
+    let mut reply = reply(script, "idle = \"40ms\"", &completion_request()).await;
+    assert_names_clock(
+        &mut reply,
+        "upstream_idle",
+        "nothing more within 40ms (clocks.idle)",
+    )
+    .await;
+}
+
+#[actix_web::test]
+async fn total_runs_out_before_the_head_and_in_the_stream() {
+    let clocks = "total = \"60ms\"\nconnect = \"60ms\"\nhead = \"60ms\"\nfirst_event = \"60ms\"\nidle = \"60ms\"\nhold = \"1ms\"";
+    let mut late = reply(Script::sse().stall(), clocks, &stream_request()).await;
+    assert_eq!(late.status, 504);
+    let code = late.json().await["error"]["code"].clone();
+    // `head` begins when the request is written, a moment after `total`.
+    assert_eq!(code, "upstream_total");
+}
+
+#[actix_web::test]
+async fn the_clients_own_bound_replaces_the_total_and_is_named() {
+    let provider =
+        ScriptedProvider::start([Script::sse().event(scripted::text("a")).stall()]).await;
+    let gateway = TestGateway::in_front_of(&provider).await;
+    let mut client = Client::connect(gateway.address()).await;
+    client
+        .post_chat_with(&stream_request(), &[("x-timeout-ms", "80")])
+        .await;
+    let mut reply = client.reply().await;
+    let events = reply.events().await;
+    assert!(
+        events[1].contains("the answer was not complete within 80ms (clocks.total)"),
+        "{events:?}"
+    );
+    assert!(events[1].contains("upstream_total"));
+}
+
+#[actix_web::test]
+async fn connect_runs_out_where_nobody_accepts() {
+    // A TLS handshake that nobody answers: the connection stands, the clock runs on.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let gateway = TestGateway::with_settings(&format!(
+        "[clocks]\nconnect = \"40ms\"\n\
+         [[providers]]\nid = \"mute\"\nkind = \"openai\"\nbase_url = \"https://{}/v1\"\n\
+         [[models]]\nid = \"scripted-model\"\ntargets = [{{ provider = \"mute\", model = \"m\" }}]\n",
+        listener.local_addr().unwrap()
+    ))
+    .await;
+    let mut reply = chat(gateway.address(), &stream_request()).await;
+    assert_eq!(reply.status, 504);
+    assert_eq!(
+        reply.header("proxy-status"),
+        Some(r#"herald;error=connection_timeout;details="upstream_connect""#)
+    );
+    let body = reply.json().await;
+    assert_eq!(body["error"]["code"], "upstream_connect");
+    assert_eq!(
+        body["error"]["message"],
+        "provider `mute`: no connection within 40ms (clocks.connect)"
+    );
+}
+
+#[actix_web::test]
+async fn heartbeats_come_in_the_silence_after_commit() {
+    let provider =
+        ScriptedProvider::start([Script::sse().event(scripted::text("a")).stall()]).await;
+    let gateway = TestGateway::tuned(&provider, "[clocks]\nheartbeat = \"20ms\"\n").await;
+    let mut reply = chat(gateway.address(), &stream_request()).await;
+    assert_eq!(
+        reply.chunk().await.unwrap(),
+        format!("data: {}\n\n", scripted::text("a"))
+    );
+    assert_eq!(reply.chunk().await.unwrap(), ":\n");
+    assert_eq!(reply.chunk().await.unwrap(), ":\n");
+}

@@ -1,0 +1,20 @@
+//! Herald over real sockets, in front of a scripted provider.
+//!
+//! A file a resource or a promise; `support` has the client.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod support;
+
+mod bounds;
+mod cancel;
+mod chat_completions;
+mod clocks;
+mod commit;
+mod headers;
+mod models;
+mod outcome;
+mod requests;
+mod status;
+mod stream_end;
+mod upstream_bytes;
