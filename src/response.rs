@@ -182,3 +182,136 @@ impl Handler<CompletionFinished> for ResponseActor {
         self.stop_if_over(ctx);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use actix_web::http::{StatusCode, header::HeaderMap};
+
+    use super::*;
+    use crate::{
+        dialects::openai::OpenAiDialect,
+        metadata::Timings,
+        settings::Settings,
+        upstream::{http_client::UpstreamHead, messages::Tally},
+    };
+
+    fn metadata(opening: Opening) -> UpstreamMetadata {
+        let head = UpstreamHead {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+        };
+        UpstreamMetadata {
+            head: Some(head),
+            opening,
+            timings: Timings::default(),
+            attempts: 1,
+        }
+    }
+
+    fn finished(end: UpstreamEnd) -> CompletionFinished {
+        CompletionFinished {
+            end,
+            tally: Tally::default(),
+        }
+    }
+
+    /// A started actor, and what a handler has of it.
+    struct Started {
+        actor: actix::Addr<ResponseActor>,
+        answered: oneshot::Receiver<Answer>,
+        record: Rc<RequestRecord>,
+    }
+
+    fn start() -> Started {
+        let settings = Settings::from_toml("").unwrap();
+        let settings = Arc::new(settings.verify(&HashMap::new()).unwrap());
+        let model = Arc::clone(settings.models.iter().next().unwrap());
+        let record = RequestRecord::new("id".into(), "POST".into(), "/".into());
+        let (answer, answered) = oneshot::channel();
+        let actor =
+            ResponseActor::new(answer, settings, model, &OpenAiDialect, Rc::clone(&record)).start();
+        Started {
+            actor,
+            answered,
+            record,
+        }
+    }
+
+    /// Waits until the actor is gone, and gives the outcome that it noted.
+    async fn outcome(started: Started) -> Option<Outcome> {
+        let Started { actor, record, .. } = started;
+        let gone = actor.downgrade();
+        drop(actor);
+        while gone.upgrade().is_some() || Rc::strong_count(&record) > 1 {
+            tokio::task::yield_now().await;
+        }
+        record.noted()
+    }
+
+    #[actix_web::test]
+    async fn a_second_metadata_message_is_refused_and_the_first_stands() {
+        let started = start();
+        let first = started.actor.send(metadata(Opening::Events)).await;
+        assert_eq!(first.unwrap(), Ok(()));
+        let refused = UpstreamError::Reset;
+        let second = started.actor.send(metadata(Opening::Failed(refused))).await;
+        assert_eq!(second.unwrap(), Err(MetadataRefused));
+        assert!(matches!(
+            started.answered.await.unwrap(),
+            Answer::Events { head, .. } if head.status == StatusCode::OK
+        ));
+    }
+
+    #[actix_web::test]
+    async fn metadata_that_nobody_waits_for_is_refused() {
+        let Started {
+            actor, answered, ..
+        } = start();
+        drop(answered);
+        let sent = actor.send(metadata(Opening::Events)).await;
+        assert_eq!(sent.unwrap(), Err(MetadataRefused));
+    }
+
+    #[actix_web::test]
+    async fn an_upstream_that_dies_before_its_metadata_leaves_the_handler_a_closed_channel() {
+        let mut started = start();
+        let (_, unanswered) = oneshot::channel();
+        let answered = std::mem::replace(&mut started.answered, unanswered);
+        let internal = Outcome::failed(&GatewayError::Internal.into());
+        assert_eq!(outcome(started).await, Some(internal));
+        assert!(answered.await.is_err());
+    }
+
+    #[actix_web::test]
+    async fn a_stream_is_complete_only_when_both_sides_say_so() {
+        for (is_whole, expected) in [(true, Outcome::Completed), (false, Outcome::Cancelled)] {
+            let mut started = start();
+            let sent = started.actor.send(metadata(Opening::Events)).await;
+            assert_eq!(sent.unwrap(), Ok(()));
+            let Answer::Events { report, .. } = (&mut started.answered).await.unwrap() else {
+                panic!("a stream");
+            };
+            let done = finished(UpstreamEnd::Completed);
+            started.actor.send(done).await.unwrap();
+            // The provider is done, the body is not: nothing is noted yet.
+            assert_eq!(started.record.noted(), None);
+            report.send(DeliveryReport { is_whole }).unwrap();
+            assert_eq!(outcome(started).await, Some(expected));
+        }
+    }
+
+    #[actix_web::test]
+    async fn an_upstream_that_dies_in_the_stream_is_our_fault() {
+        let mut started = start();
+        let sent = started.actor.send(metadata(Opening::Events)).await;
+        assert_eq!(sent.unwrap(), Ok(()));
+        let Answer::Events { report, .. } = (&mut started.answered).await.unwrap() else {
+            panic!("a stream");
+        };
+        drop(report);
+        let internal = Outcome::failed(&GatewayError::Internal.into());
+        assert_eq!(outcome(started).await, Some(internal));
+    }
+}

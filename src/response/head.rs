@@ -6,7 +6,9 @@ use actix_web::{
     HttpResponse, HttpResponseBuilder,
     http::{
         StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER},
+        header::{
+            CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+        },
     },
 };
 
@@ -64,6 +66,8 @@ impl ResponseHead {
         ));
         if matches!(opening, Opening::Events) {
             headers.push((X_ACCEL_BUFFERING, HeaderValue::from_static("no")));
+            // In an app that compresses its answers, this one is left alone: it would be collected.
+            headers.push((CONTENT_ENCODING, HeaderValue::from_static("identity")));
         }
 
         if let Some(head) = &metadata.head {

@@ -169,6 +169,12 @@ impl RequestRecord {
         self.broke_off.set(true);
     }
 
+    /// The outcome that was noted so far.
+    #[cfg(test)]
+    pub(crate) fn noted(&self) -> Option<Outcome> {
+        self.outcome.get()
+    }
+
     /// A success that the client did not wait for is none; of another end its cause is known best by
     /// whoever noted it.
     fn outcome(&self) -> Outcome {
