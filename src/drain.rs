@@ -55,6 +55,12 @@ impl Drain {
 pub struct Draining(watch::Receiver<Phase>);
 
 impl Draining {
+    /// Whether streams must end.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        *self.0.borrow() == Phase::Ended
+    }
+
     /// Resolves when streams must end; never, where the gateway is just dropped.
     ///
     /// # Cancel safety

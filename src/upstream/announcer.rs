@@ -23,6 +23,15 @@ pub enum NotTaken {
     Stalled,
 }
 
+/// Whether handing an event over took time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// There was room.
+    AtOnce,
+    /// The queue was full.
+    Waited,
+}
+
 /// The call before its metadata was sent. All it can do is to send it, once.
 #[derive(Debug)]
 pub struct Announcer {
@@ -51,6 +60,12 @@ impl Announcer {
         }
     }
 
+    /// Whether the client has left.
+    #[must_use]
+    pub fn client_has_left(&self) -> bool {
+        self.events.is_closed()
+    }
+
     /// Resolves when the client leaves. The channel's far end is owned by whatever currently answers
     /// the client, first the handler and then the body, so its end is the client's in every phase.
     ///
@@ -68,11 +83,12 @@ pub struct EventSender {
 }
 
 impl EventSender {
-    /// Hands one event over; waits while the queue is full, `client_write` at most.
+    /// Hands one event over; waits while the queue is full, `client_write` at most, and says whether
+    /// it did.
     ///
     /// # Errors
     /// The client left or takes nothing.
-    pub async fn send(&self, event: SseEvent, client_write: Duration) -> Result<(), NotTaken> {
+    pub async fn send(&self, event: SseEvent, client_write: Duration) -> Result<Pace, NotTaken> {
         self.deliver(Delivery::Event(event_for_client(event)), client_write)
             .await
     }
@@ -83,7 +99,13 @@ impl EventSender {
     /// # Errors
     /// The client left or takes nothing.
     pub async fn end(self, client_write: Duration) -> Result<(), NotTaken> {
-        self.deliver(Delivery::End, client_write).await
+        self.deliver(Delivery::End, client_write).await.map(drop)
+    }
+
+    /// Whether the client has left.
+    #[must_use]
+    pub fn client_has_left(&self) -> bool {
+        self.events.is_closed()
     }
 
     /// Resolves when the client leaves.
@@ -94,15 +116,15 @@ impl EventSender {
         self.events.closed().await;
     }
 
-    async fn deliver(&self, delivery: Delivery, client_write: Duration) -> Result<(), NotTaken> {
+    async fn deliver(&self, delivery: Delivery, client_write: Duration) -> Result<Pace, NotTaken> {
         // Nearly always there is room: the clock is made only where there is none.
         let delivery = match self.events.try_send(delivery) {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(Pace::AtOnce),
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(NotTaken::Left),
             Err(mpsc::error::TrySendError::Full(delivery)) => delivery,
         };
         match timeout(client_write, self.events.send(delivery)).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => Ok(Pace::Waited),
             Ok(Err(_)) => Err(NotTaken::Left),
             Err(_) => Err(NotTaken::Stalled),
         }

@@ -8,7 +8,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     UpstreamError,
-    announcer::{Announcer, ClientLeft, EventSender, NotTaken},
+    announcer::{Announcer, ClientLeft, EventSender, NotTaken, Pace},
     call::{CallPlan, Opened},
     clocks::{AnswerClocks, Due},
     hold::HeldEvents,
@@ -45,6 +45,16 @@ enum Outlet {
     Open(EventSender),
     /// Only while the one turns into the other, and after the end.
     Closed,
+}
+
+impl Outlet {
+    fn client_has_left(&self) -> bool {
+        match self {
+            Self::Held(held) => held.announcer.client_has_left(),
+            Self::Open(sender) => sender.client_has_left(),
+            Self::Closed => true,
+        }
+    }
 }
 
 struct Held {
@@ -163,10 +173,7 @@ impl EventStream {
                 }
             }
             match self.turn().await? {
-                Turn::Bytes(chunk) => {
-                    self.clocks.heard(Instant::now());
-                    self.decoder.push(chunk);
-                }
+                Turn::Bytes(chunk) => self.take(chunk).await?,
                 Turn::EndOfBytes if self.reader.is_complete() => return self.commit().await,
                 Turn::EndOfBytes if self.has_content => return Err(UpstreamError::Truncated.into()),
                 Turn::EndOfBytes => return Err(UpstreamError::Empty.into()),
@@ -174,6 +181,28 @@ impl EventStream {
                 Turn::Nothing => {}
             }
         }
+    }
+
+    /// Takes bytes in. A provider that never pauses leaves `turn` no time to look at anything else,
+    /// so what is due is seen to here.
+    async fn take(&mut self, chunk: Bytes) -> Result<(), Stop> {
+        let now = Instant::now();
+        match self.clocks.next() {
+            (at, Due::Expired(clock)) if at <= now => {
+                return Err(self.plan.clocks.expired(clock).into());
+            }
+            (at, Due::Commit) if at <= now => self.commit().await?,
+            _ => {}
+        }
+        if self.plan.draining.has_ended() {
+            return Err(UpstreamError::Draining.into());
+        }
+        if self.outlet.client_has_left() {
+            return Err(NotTaken::Left.into());
+        }
+        self.clocks.heard(now);
+        self.decoder.push(chunk);
+        Ok(())
     }
 
     /// The next event of the bytes that are here.
@@ -283,8 +312,12 @@ impl EventStream {
         let Outlet::Open(sender) = &self.outlet else {
             return Err(NotTaken::Left.into());
         };
-        sender.send(event, self.plan.clocks.client_write).await?;
+        let pace = sender.send(event, self.plan.clocks.client_write).await?;
         self.tally.events += 1;
+        if pace == Pace::Waited {
+            // The reader was slow: that was no silence of the provider.
+            self.clocks.heard(Instant::now());
+        }
         Ok(())
     }
 
@@ -353,7 +386,16 @@ impl EventStream {
             }
         };
         tokio::select! {
+            // Bytes come first: where there are some, none of the others need be asked.
             biased;
+            chunk = self.body.next() => match chunk {
+                Some(Ok(chunk)) => Ok(Turn::Bytes(chunk)),
+                Some(Err(UpstreamError::Truncated)) if !self.has_content => {
+                    Err(UpstreamError::Empty.into())
+                }
+                Some(Err(error)) => Err(error.into()),
+                None => Ok(Turn::EndOfBytes),
+            },
             () = client_left => Err(NotTaken::Left.into()),
             () = self.plan.draining.ended() => Err(UpstreamError::Draining.into()),
             () = self.timer.as_mut() => {
@@ -364,12 +406,6 @@ impl EventStream {
                     Due::Expired(clock) => Err(self.plan.clocks.expired(clock).into()),
                 }
             }
-            chunk = self.body.next() => match chunk {
-                Some(Ok(chunk)) => Ok(Turn::Bytes(chunk)),
-                Some(Err(UpstreamError::Truncated)) if !self.has_content => Err(UpstreamError::Empty.into()),
-                Some(Err(error)) => Err(error.into()),
-                None => Ok(Turn::EndOfBytes),
-            },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Each clock, set to tens of milliseconds over real sockets: the error names it and its length.
 
-use herald::testkit::{Framing, Script, ScriptedProvider, TestGateway, chat as scripted};
+use herald::testkit::{Framing, Happened, Script, ScriptedProvider, TestGateway, chat as scripted};
 use serde_json::Value;
 
 use crate::support::{Client, Reply, chat, completion_request, stream_request};
@@ -186,4 +186,24 @@ async fn heartbeats_come_in_the_silence_after_commit() {
     );
     assert_eq!(reply.chunk().await.unwrap(), ":\n");
     assert_eq!(reply.chunk().await.unwrap(), ":\n");
+}
+
+#[actix_web::test]
+async fn a_slow_reader_is_not_taken_for_a_silent_provider() {
+    let text = "x".repeat(16 * 1024);
+    let script = Script::sse()
+        .flood(scripted::text(&text), 1_500)
+        .event(scripted::finish("stop"))
+        .done()
+        .finish();
+    let provider = ScriptedProvider::start([script]).await;
+    let gateway = TestGateway::tuned(&provider, "[clocks]\nidle = \"50ms\"\n").await;
+    let mut reply = chat(gateway.address(), &stream_request()).await;
+    // The provider has been kept from writing for twice as long as the clock allows it to be silent.
+    provider
+        .wait_for("backpressure", |what| {
+            matches!(what, Happened::Blocked { .. })
+        })
+        .await;
+    assert_eq!(reply.events().await.last().unwrap(), "[DONE]");
 }

@@ -1,5 +1,7 @@
 //! What the events of a chat completion stream mean.
 
+mod glance;
+
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
@@ -19,6 +21,7 @@ const END_MARKER: &str = "[DONE]";
 #[derive(Debug)]
 pub(super) struct ChatReader {
     finished: Vec<bool>,
+    has_content: bool,
     ended: bool,
 }
 
@@ -27,12 +30,16 @@ impl ChatReader {
     pub(super) fn new(choices: u32) -> Self {
         Self {
             finished: vec![false; choices as usize],
+            has_content: false,
             ended: false,
         }
     }
 
     fn meaning(&mut self, raw: &SseEvent) -> Result<(EventKind, Option<TokenUsage>), BadEvent> {
         let data = raw.data.trim();
+        if self.has_content && raw.event.is_none() && glance::carries_on(data) {
+            return Ok((EventKind::Content, None));
+        }
         if data == END_MARKER {
             self.ended = true;
             return Ok((EventKind::End, None));
@@ -70,6 +77,7 @@ impl ChatReader {
             }
         }
         let kind = if choices.iter().any(Choice::has_content) {
+            self.has_content = true;
             EventKind::Content
         } else if choices.is_empty() && usage.is_some() {
             EventKind::Usage
