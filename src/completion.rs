@@ -59,7 +59,7 @@ pub enum EventKind {
     /// Token usage alone, after the content.
     Usage,
     /// The provider failed and says so.
-    Error(ProviderError),
+    Error(Box<ProviderError>),
     /// The provider's end marker.
     End,
 }

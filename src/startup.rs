@@ -41,6 +41,16 @@ impl Gateway {
         }
     }
 
+    /// Takes other settings in the place of those that are in force. Requests that have begun keep
+    /// theirs to their end; what belongs to the process (`[server]`, `[log]`) stays as it is.
+    pub fn replace_settings(&self, settings: VerifiedSettings) {
+        self.shared.settings.rcu(|current| {
+            let mut next = settings.clone();
+            next.generation = current.generation + 1;
+            next
+        });
+    }
+
     /// The settings as they are now; a request takes them once and keeps them to its end.
     #[must_use]
     pub fn settings(&self) -> Arc<VerifiedSettings> {

@@ -26,6 +26,8 @@ const X_UPSTREAM_PROVIDER: HeaderName = HeaderName::from_static("x-upstream-prov
 const X_UPSTREAM_MODEL: HeaderName = HeaderName::from_static("x-upstream-model");
 const X_UPSTREAM_TIME_TO_FIRST_TOKEN: HeaderName =
     HeaderName::from_static("x-upstream-time-to-first-token");
+const X_HERALD_SETTINGS_GENERATION: HeaderName =
+    HeaderName::from_static("x-herald-settings-generation");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 /// Tells nginx in front of Herald not to collect the stream in its buffers.
@@ -81,6 +83,8 @@ impl ResponseHead {
             headers.extend(forwarded.headers.into_iter().filter(valid));
             headers.push((X_UPSTREAM_STATUS, HeaderValue::from(head.status.as_u16())));
         }
+        let generation = HeaderValue::from(settings.generation);
+        headers.push((X_HERALD_SETTINGS_GENERATION, generation));
         headers.push((X_UPSTREAM_PROVIDER, visible(provider.id.as_str())));
         headers.push((X_UPSTREAM_MODEL, visible(&model.upstream_model)));
         if let Some(first) = metadata.timings.first_event {

@@ -27,6 +27,9 @@ use crate::{
 /// the rest of Herald takes.
 #[derive(Clone, Debug)]
 pub struct VerifiedSettings {
+    /// Which settings these are, counted from 1; set by the [`Gateway`](crate::Gateway) that takes
+    /// them, and told to clients as `x-herald-settings-generation`.
+    pub generation: u64,
     /// Who may call. Settings `auth` and `[[keys]]`.
     pub auth: Auth,
     /// Settings `[server]`.
@@ -98,6 +101,7 @@ impl Sections {
         let found = found.into_list();
         match server {
             Some(server) if found.is_empty() => Ok(VerifiedSettings {
+                generation: 1,
                 auth,
                 server,
                 log,

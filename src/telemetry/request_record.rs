@@ -13,6 +13,7 @@ use tracing::Span;
 use crate::{
     error::{HeraldError, Origin},
     metadata::UpstreamMetadata,
+    settings::VerifiedModel,
     upstream::messages::Tally,
 };
 
@@ -78,6 +79,7 @@ pub struct RequestRecord {
 
 #[derive(Debug)]
 struct Served {
+    generation: u64,
     model: String,
     provider: String,
     upstream_model: String,
@@ -118,12 +120,13 @@ impl RequestRecord {
         self.began.elapsed()
     }
 
-    /// Notes who is asked: the client's name of the model, the provider, and the provider's name.
-    pub fn note_route(&self, model: &str, provider: &str, upstream_model: &str, stream: bool) {
+    /// Notes who is asked for what, and under which settings.
+    pub fn note_route(&self, generation: u64, model: &VerifiedModel, stream: bool) {
         *self.served.borrow_mut() = Some(Served {
-            model: model.to_owned(),
-            provider: provider.to_owned(),
-            upstream_model: upstream_model.to_owned(),
+            generation,
+            model: model.id.clone(),
+            provider: model.provider.id.to_string(),
+            upstream_model: model.upstream_model.clone(),
             stream,
         });
     }
@@ -215,6 +218,7 @@ impl Drop for RequestRecord {
             model = served.map(|served| served.model.as_str()),
             upstream_model = served.map(|served| served.upstream_model.as_str()),
             stream = served.map(|served| served.stream),
+            settings_generation = served.map(|served| served.generation),
             attempts = served.map(|_| self.attempts.get()),
             time_to_head_ms = millis(self.time_to_head.get()),
             time_to_first_event_ms = millis(tally.time_to_first_event),

@@ -269,7 +269,7 @@ impl EventStream {
         let EventKind::Error(error) = event.kind else {
             return Err(UpstreamError::BadEvent.into());
         };
-        let error = UpstreamError::ErrorEvent(error);
+        let error = UpstreamError::ErrorEvent(*error);
         if matches!(self.outlet, Outlet::Held(_)) || clean_text::needs_cleaning(&event.raw.data) {
             return Ok(Stop::Failed(error));
         }

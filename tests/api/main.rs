@@ -15,6 +15,7 @@ mod headers;
 mod models;
 mod outcome;
 mod requests;
+mod settings;
 mod status;
 mod stream_end;
 mod upstream_bytes;

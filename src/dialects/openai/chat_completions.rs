@@ -63,12 +63,7 @@ async fn answer(
         .get(&completion.model)
         .cloned()
         .ok_or_else(|| RequestError::ModelUnknown(completion.model.clone()))?;
-    record.note_route(
-        &model.id,
-        model.provider.id.as_str(),
-        &model.upstream_model,
-        completion.stream,
-    );
+    record.note_route(settings.generation, &model, completion.stream);
 
     let mut clocks = settings.clocks;
     clocks.total = client_total(request, clocks.total)?;

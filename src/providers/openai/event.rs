@@ -45,7 +45,10 @@ impl ChatReader {
             return Ok((EventKind::End, None));
         }
         if raw.event.as_deref() == Some("error") {
-            return Ok((EventKind::Error(error::from_body(data.as_bytes())), None));
+            return Ok((
+                EventKind::Error(Box::new(error::from_body(data.as_bytes()))),
+                None,
+            ));
         }
         let chunk: Chunk<'_> = match serde_json::from_str(data) {
             Ok(chunk) => chunk,
@@ -57,7 +60,7 @@ impl ChatReader {
             Err(_) => return Err(BadEvent),
         };
         if let Some(error) = chunk.error.and_then(told_error) {
-            return Ok((EventKind::Error(error), None));
+            return Ok((EventKind::Error(Box::new(error)), None));
         }
         let usage = chunk
             .usage

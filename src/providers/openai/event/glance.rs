@@ -2,17 +2,14 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
+use aho_corasick::AhoCorasick;
 
 /// The members that change what a stream means, with the quote that ends their name: inside a text
-/// it would be escaped, so no content is taken for them.
-static TELLING: LazyLock<[Finder<'static>; 3]> = LazyLock::new(|| {
-    [
-        Finder::new("\"error\""),
-        Finder::new("finish_reason\""),
-        Finder::new("\"usage\""),
-    ]
-});
+/// it would be escaped, so no content is taken for them. Last an escape that could hide one.
+const TELLING: [&str; 4] = ["\"error\"", "finish_reason\"", "\"usage\"", "\\u00"];
+
+static SEARCH: LazyLock<AhoCorasick> =
+    LazyLock::new(|| AhoCorasick::new(TELLING).expect("four short patterns are within its limits"));
 
 /// Whether a chunk may be passed on unread: it is an object, and has no error, finish reason or
 /// usage but null.
@@ -24,12 +21,9 @@ pub(super) fn carries_on(data: &str) -> bool {
     let bytes = data.as_bytes();
     let is_object = bytes.first() == Some(&b'{') && bytes.last() == Some(&b'}');
     is_object
-        && TELLING.iter().all(|member| {
-            let mut places = member.find_iter(bytes);
-            let length = member.needle().len();
-            places.all(|at| is_null(&bytes[at + length..]))
-        })
-        && memchr::memmem::find(bytes, b"\\u00").is_none()
+        && SEARCH
+            .find_iter(bytes)
+            .all(|found| is_null(&bytes[found.end()..]))
 }
 
 /// Whether what follows a member's name is a colon and null.
