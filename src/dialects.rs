@@ -4,7 +4,6 @@ pub mod openai;
 
 use std::fmt;
 
-use actix_web::http::StatusCode;
 use bytes::Bytes;
 
 use crate::{error::ErrorReport, settings::FilterRules, upstream::sse_decoder::SseEvent};
@@ -12,10 +11,10 @@ use crate::{error::ErrorReport, settings::FilterRules, upstream::sse_decoder::Ss
 /// What the flow asks of a dialect; how a client's request is read is each dialect's own.
 pub trait Dialect: Send + Sync + fmt::Debug {
     /// The JSON body of an error answer: an error's door before the head is sent.
-    fn error_document(&self, status: StatusCode, report: &ErrorReport) -> Bytes;
+    fn error_document(&self, report: &ErrorReport) -> Bytes;
 
     /// The event that tells of a failure: an error's door after the head. It never claims success.
-    fn error_event(&self, status: StatusCode, report: &ErrorReport) -> SseEvent;
+    fn error_event(&self, report: &ErrorReport) -> SseEvent;
 
     /// An event's data, or a whole document, without the parts that the rules drop.
     fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited;

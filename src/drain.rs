@@ -23,7 +23,7 @@ impl Default for Drain {
 }
 
 impl Drain {
-    /// Begins the shutdown: readiness goes off, requests in flight go on.
+    /// Begins the shutdown: readiness goes off, new requests are refused, calls in flight go on.
     pub fn begin(&self) {
         self.0.send_if_modified(|phase| {
             let is_new = *phase < Phase::Draining;
@@ -41,6 +41,11 @@ impl Drain {
     #[must_use]
     pub fn has_begun(&self) -> bool {
         *self.0.borrow() > Phase::Serving
+    }
+
+    /// Resolves when no call is running.
+    pub async fn idle(&self) {
+        self.0.closed().await;
     }
 
     /// What a call watches.

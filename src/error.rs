@@ -4,6 +4,7 @@ pub mod respond;
 
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use humantime::format_duration;
 use serde::Serialize;
 
@@ -51,8 +52,6 @@ pub enum HeraldError {
         provider: ProviderId,
         /// For which model, by the provider's name.
         model: String,
-        /// The status of its answer, if one came.
-        received: Option<u16>,
         /// What happened.
         error: UpstreamError,
     },
@@ -180,10 +179,34 @@ impl RequestError {
         }
     }
 
+    /// The path of a request takes another method.
+    #[must_use]
+    pub fn wrong_method(request: &HttpRequest, allowed: &'static str) -> Self {
+        let (path, method) = (request.path().to_owned(), request.method().to_string());
+        Self::MethodNotAllowed {
+            path,
+            method,
+            allowed,
+        }
+    }
+
     /// A field of another type or range.
     #[must_use]
     pub fn field(param: &'static str, wanted: &'static str) -> Self {
         Self::Field { param, wanted }
+    }
+
+    /// The same error, of a field that stands inside another.
+    #[must_use]
+    pub fn of(self, path: &'static str) -> Self {
+        match self {
+            Self::Field { wanted, .. } => Self::Field {
+                param: path,
+                wanted,
+            },
+            Self::Repeated { .. } => Self::Repeated { param: path },
+            other => other,
+        }
     }
 
     /// The field at fault, where it is one.

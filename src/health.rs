@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
-use crate::startup::Gateway;
+use crate::{dialects::openai::Failure, error::RequestError, startup::Gateway};
 
 /// `GET /health/live`: the process answers.
 pub(crate) async fn live() -> HttpResponse {
@@ -19,4 +19,9 @@ pub(crate) async fn ready(request: HttpRequest) -> HttpResponse {
         Some(_) => HttpResponse::ServiceUnavailable().json(json!({ "status": "draining" })),
         None => HttpResponse::ServiceUnavailable().json(json!({ "status": "not mounted" })),
     }
+}
+
+/// Any other method on either path. Like the probes themselves it leaves no line in the log.
+pub(crate) async fn wrong_method(request: HttpRequest) -> Result<HttpResponse, Failure> {
+    Err(RequestError::wrong_method(&request, "GET").into())
 }

@@ -33,6 +33,9 @@ pub mod providers;
 // The upstream actor: one call.
 pub mod upstream;
 
+// What a model's settings keep from clients.
+pub mod event_filter;
+
 // The one-shot message, and the policy on it.
 pub mod metadata;
 

@@ -5,7 +5,9 @@ pub mod replay;
 
 use std::{fmt, sync::Arc};
 
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{
+    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
 use bytes::Bytes;
 use secrecy::ExposeSecret;
 
@@ -60,6 +62,12 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Reads the events of one answer.
     fn event_reader(&self, request: &CompletionRequest) -> Box<dyn EventReader>;
 
+    /// Judges a whole document that came under a success.
+    ///
+    /// # Errors
+    /// It is not whole, is none, or tells of an error.
+    fn check_document(&self, document: &[u8]) -> Result<(), BadDocument>;
+
     /// Reads the body of an answer that is an error, whatever its content type; cleaned and bounded.
     fn read_error(&self, body: &[u8]) -> ProviderError;
 }
@@ -99,6 +107,9 @@ pub trait EventReader: fmt::Debug {
 #[error("an event holds no JSON object")]
 pub struct BadEvent;
 
+/// What providers see where neither the settings nor the client's allowed headers say otherwise.
+const OWN_USER_AGENT: &str = concat!("herald/", env!("CARGO_PKG_VERSION"));
+
 /// The headers of a call: the client's that may travel, the provider's own from the settings, its
 /// key, and what Herald itself asks for.
 #[must_use]
@@ -118,5 +129,19 @@ pub fn outgoing_headers(
         headers.push((AUTHORIZATION, value));
     }
     headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+    if !headers.iter().any(|(name, _)| name == USER_AGENT) {
+        headers.push((USER_AGENT, HeaderValue::from_static(OWN_USER_AGENT)));
+    }
     headers
+}
+
+/// What is wrong with a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BadDocument {
+    /// It ends inside a value.
+    CutShort,
+    /// It is no JSON object.
+    NoDocument,
+    /// It tells of an error and holds no answer.
+    Error(ProviderError),
 }

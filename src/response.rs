@@ -1,7 +1,6 @@
 //! The response side: one actor a request, which answers the client.
 
 pub mod delivery;
-pub mod event_filter;
 pub mod head;
 pub mod sse_body;
 
@@ -117,7 +116,7 @@ impl ResponseActor {
             },
             Opening::Failed(error) => {
                 let rescue = rescue_upstream(error, &self.model, received);
-                let body = self.dialect.error_document(rescue.status, &rescue.report);
+                let body = self.dialect.error_document(&rescue.report);
                 Answer::Document {
                     head: head(Some(rescue), &metadata.opening),
                     body,
@@ -137,7 +136,6 @@ impl ResponseActor {
             let error = HeraldError::Upstream {
                 provider: self.model.provider.id.clone(),
                 model: self.model.upstream_model.clone(),
-                received: None,
                 error,
             };
             Outcome::failed(&error)

@@ -63,12 +63,12 @@ pub fn configure(app: &mut ServiceConfig) {
     app.service(
         web::resource("/health/live")
             .route(web::get().to(health::live))
-            .default_service(web::to(|request| wrong_method(request, "GET"))),
+            .default_service(web::to(health::wrong_method)),
     );
     app.service(
         web::resource("/health/ready")
             .route(web::get().to(health::ready))
-            .default_service(web::to(|request| wrong_method(request, "GET"))),
+            .default_service(web::to(health::wrong_method)),
     );
 }
 
@@ -86,15 +86,7 @@ async fn wrong_method(
     request: HttpRequest,
     allowed: &'static str,
 ) -> Result<HttpResponse, Failure> {
-    let (path, method) = (request.path().to_owned(), request.method().to_string());
-    refuse(
-        &request,
-        RequestError::MethodNotAllowed {
-            path,
-            method,
-            allowed,
-        },
-    )
+    refuse(&request, RequestError::wrong_method(&request, allowed))
 }
 
 fn refuse(request: &HttpRequest, error: RequestError) -> Result<HttpResponse, Failure> {

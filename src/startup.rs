@@ -164,22 +164,19 @@ impl RunningGateway {
             result = &mut server => return result,
             () = stop => {}
         }
-        tracing::info!(
-            drain_ms = drain.as_millis(),
-            "shutting down: no new requests, streams may end"
-        );
+        let drain_ms = u64::try_from(drain.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(drain_ms, "shutting down: no new requests, streams may end");
         gateway.drain().begin();
-        let stopping = handle.stop(true);
-        let ending = async {
-            sleep(drain).await;
-            gateway.drain().end();
-            std::future::pending().await
-        };
-        // The server stops only while it is polled itself, and is done when its connections are.
+        // The listener stays open meanwhile, so that probes see the readiness go off and a request
+        // that is still sent here gets a 503 and not a refused connection.
         tokio::select! {
-            result = async { tokio::join!(&mut server, stopping).0 } => result,
-            result = ending => result,
+            result = &mut server => return result,
+            () = gateway.drain().idle() => {}
+            () = sleep(drain) => {}
         }
+        gateway.drain().end();
+        // The server stops only while it is polled itself.
+        tokio::join!(server, handle.stop(true)).0
     }
 }
 

@@ -141,12 +141,14 @@ pub fn rescue_upstream(
         model: model.upstream_model.clone(),
         status: received,
         code: error.code(),
-        error: words.filter(|_| !is_unchanged).map(|words| ProviderWords {
-            message: words.message.clone(),
-            kind: words.kind.clone(),
-            code: words.code.clone(),
-            param: words.param.clone(),
-        }),
+        error: words
+            .filter(|words| !is_unchanged && **words != ProviderError::default())
+            .map(|words| ProviderWords {
+                message: words.message.clone(),
+                kind: words.kind.clone(),
+                code: words.code.clone(),
+                param: words.param.clone(),
+            }),
     });
     let mut headers = Vec::new();
     let is_useless = error

@@ -30,6 +30,14 @@ pub fn needs_cleaning(text: &str) -> bool {
     clean(text.as_bytes(), usize::MAX) != text
 }
 
+/// Whether a text holds markup or a key; white space alone does not count, nor does what the text
+/// would be cut to. For JSON that is to pass as it stands: an escape could hide either, so a text
+/// with an escaped ASCII character counts as one that holds them.
+pub fn holds_markup_or_secret(text: &str) -> bool {
+    let seen = visible(text);
+    text.contains("\\u00") || secrets::redact(&html::strip(&seen)) != seen
+}
+
 /// Every character that takes no place on a line becomes a space, or vanishes where a reader would
 /// see nothing: otherwise one such character in the middle would hide a key or a tag.
 fn visible(text: &str) -> Cow<'_, str> {

@@ -1,12 +1,13 @@
 //! OpenAI and everything compatible.
 
+mod document;
 mod error;
 mod event;
 mod request;
 
 use bytes::Bytes;
 
-use super::{CallBody, EventReader, Provider};
+use super::{BadDocument, CallBody, EventReader, Provider};
 use crate::completion::{CompletionRequest, ProviderError};
 
 /// A provider that speaks the OpenAI API.
@@ -24,6 +25,10 @@ impl Provider for OpenAi {
 
     fn event_reader(&self, request: &CompletionRequest) -> Box<dyn EventReader> {
         Box::new(event::ChatReader::new(request.choices))
+    }
+
+    fn check_document(&self, document: &[u8]) -> Result<(), BadDocument> {
+        document::check(document)
     }
 
     fn read_error(&self, body: &[u8]) -> ProviderError {

@@ -41,7 +41,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 pub struct ResponseHead {
     /// Ours; the provider's own stands in `x-upstream-status`.
     pub status: StatusCode,
-    /// In the order in which they go out.
+    /// Values of one name go out in this order.
     pub headers: Vec<(HeaderName, HeaderValue)>,
 }
 

@@ -184,12 +184,12 @@ impl FilterSection {
         for (index, name) in self.drop_events.iter().enumerate() {
             let key = format!("{key}[{index}]");
             problems.take(&key, is_name(name));
-            if name == "error" {
-                problems.at(
-                    &key,
-                    "an error is never dropped: the client must learn of it",
-                );
-            }
+            let reason = match name.as_str() {
+                "error" => "an error is never dropped: the client must learn of it",
+                "message" => "this is the name of every event without one: nothing would be left",
+                _ => continue,
+            };
+            problems.at(&key, reason);
         }
         FilterRules {
             drop_events: self.drop_events.clone(),

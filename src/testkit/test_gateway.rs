@@ -28,6 +28,7 @@ pub struct TestGateway {
     address: SocketAddr,
     gateway: Gateway,
     stop: Option<oneshot::Sender<()>>,
+    stopped: Option<oneshot::Receiver<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -94,10 +95,12 @@ impl TestGateway {
     /// # Panics
     /// If its address cannot be bound.
     pub async fn run(gateway: Gateway) -> Self {
-        let (stop, stopped) = oneshot::channel();
+        let (stop, told_to_stop) = oneshot::channel();
+        let (running_until, stopped) = oneshot::channel::<()>();
         let (bound, address) = oneshot::channel();
         let serving = gateway.clone();
         let thread = std::thread::spawn(move || {
+            let _running_until = running_until;
             actix_web::rt::System::new().block_on(async move {
                 let running = serving.run().unwrap_or_else(|error| panic!("{error}"));
                 let handle = running.handle();
@@ -105,7 +108,7 @@ impl TestGateway {
                 let _ = bound.send(running.address());
                 let (begin, begun) = oneshot::channel();
                 actix_web::rt::spawn(async move {
-                    match stopped.await {
+                    match told_to_stop.await {
                         Ok(()) => drop(begin.send(())),
                         // Dropped: no drain, no waiting.
                         Err(_) => handle.stop(false).await,
@@ -129,6 +132,7 @@ impl TestGateway {
             address,
             gateway,
             stop: Some(stop),
+            stopped: Some(stopped),
             thread: Some(thread),
         }
     }
@@ -156,6 +160,21 @@ impl TestGateway {
         if let Some(stop) = self.stop.take() {
             // A gateway that has stopped already needs no telling.
             let _ = stop.send(());
+        }
+    }
+
+    /// Waits until the server has stopped, for 10 s at most.
+    ///
+    /// # Panics
+    /// If it goes on.
+    pub async fn stopped(&mut self) {
+        if let Some(stopped) = self.stopped.take() {
+            let patience = std::time::Duration::from_secs(10);
+            let ended = tokio::time::timeout(patience, stopped).await;
+            // The sender is dropped with the thread, however that ends.
+            ended
+                .expect("the gateway did not stop within ten seconds")
+                .ok();
         }
     }
 }

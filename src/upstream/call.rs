@@ -25,9 +25,9 @@ use crate::{
     completion::CompletionRequest,
     dialects::Dialect,
     drain::Draining,
+    event_filter::EventFilter,
     metadata::{Opening, Timings, UpstreamMetadata, clean_text},
-    providers::{self, CallBody, Provider},
-    response::event_filter::EventFilter,
+    providers::{self, BadDocument, CallBody, Provider},
     settings::{VerifiedModel, VerifiedSettings},
 };
 
@@ -217,7 +217,8 @@ impl CallPlan {
             return Err(UpstreamError::ContentEncoding);
         }
         if !self.request.stream {
-            let document = document::read_json(body, clocks, bounds.max_body_bytes).await?;
+            let document = document::read_to_end(body, clocks, bounds.max_body_bytes).await?;
+            self.protocol().check_document(&document)?;
             let filter = EventFilter::new(self.dialect, &self.model.filter, false);
             return Ok(filter.apply_document(document));
         }
@@ -228,10 +229,8 @@ impl CallPlan {
         };
         if essence.ends_with("json") {
             let account = document::read_start(body, clocks, bounds.max_error_bytes).await;
-            if document::tells_error(&account) {
-                return Err(UpstreamError::ErrorEvent(
-                    self.protocol().read_error(&account),
-                ));
+            if let Err(BadDocument::Error(error)) = self.protocol().check_document(&account) {
+                return Err(UpstreamError::ErrorEvent(error));
             }
         }
         Err(UpstreamError::NotAStream(clean_text::clean(

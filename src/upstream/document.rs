@@ -1,8 +1,7 @@
-//! Answers that are read whole: a JSON document, or a provider's account of an error.
+//! Answers that are read whole: a document, or a provider's account of an error.
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use serde::de::IgnoredAny;
 use tokio::time::{Instant, sleep_until};
 
 use super::{
@@ -11,12 +10,11 @@ use super::{
     http_client::UpstreamBody,
 };
 
-/// Reads a JSON document to its end.
+/// Reads a document to its end.
 ///
 /// # Errors
-/// A clock ran out; it is larger than `limit` bytes; it broke off (its length was not met, or the
-/// text ends inside a value); it is no JSON.
-pub(super) async fn read_json(
+/// A clock ran out; it is larger than `limit` bytes; it broke off.
+pub(super) async fn read_to_end(
     body: &mut UpstreamBody,
     mut clocks: AnswerClocks,
     limit: usize,
@@ -28,12 +26,7 @@ pub(super) async fn read_json(
         }
         text.extend_from_slice(&chunk);
     }
-    // awc takes a body that was cut short for a whole one, so the text itself must tell.
-    match serde_json::from_slice::<IgnoredAny>(&text) {
-        Ok(_) => Ok(text.freeze()),
-        Err(error) if error.is_eof() => Err(UpstreamError::Truncated),
-        Err(_) => Err(UpstreamError::NotJson),
-    }
+    Ok(text.freeze())
 }
 
 /// Reads what can be had of a body, `limit` bytes at most; a failure ends it early.
@@ -56,12 +49,6 @@ pub(super) async fn read_start(
 /// Reads the rest of a body and throws it away.
 pub(super) async fn read_away(body: &mut UpstreamBody) {
     while let Some(Ok(_)) = body.next().await {}
-}
-
-/// Whether a JSON document has a member `error` that is not null.
-pub(super) fn tells_error(document: &[u8]) -> bool {
-    let value: Option<serde_json::Value> = serde_json::from_slice(document).ok();
-    value.is_some_and(|value| value.get("error").is_some_and(|error| !error.is_null()))
 }
 
 async fn next(

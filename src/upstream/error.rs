@@ -5,7 +5,7 @@ use std::time::Duration;
 use humantime::format_duration;
 
 use super::clocks::Clock;
-use crate::completion::ProviderError;
+use crate::{completion::ProviderError, providers::BadDocument};
 
 /// Why a connection to a provider could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,12 +94,22 @@ pub enum UpstreamError {
         /// Its own account.
         error: ProviderError,
     },
-    /// An event of its stream tells of an error.
-    #[error("its stream told of an error")]
+    /// An event of its stream, or a document under a success, tells of an error.
+    #[error("it told of an error in an answer that began well")]
     ErrorEvent(ProviderError),
     /// The gateway is shutting down and could not wait for the end.
     #[error("the gateway is shutting down")]
     Draining,
+}
+
+impl From<BadDocument> for UpstreamError {
+    fn from(bad: BadDocument) -> Self {
+        match bad {
+            BadDocument::CutShort => Self::Truncated,
+            BadDocument::NoDocument => Self::NotJson,
+            BadDocument::Error(error) => Self::ErrorEvent(error),
+        }
+    }
 }
 
 /// What had not happened when a clock ran out.

@@ -19,9 +19,9 @@ use super::{
 use crate::{
     completion::{CompletionEvent, EventKind},
     error::respond::rescue_upstream,
+    event_filter::EventFilter,
     metadata::{Opening, Timings, UpstreamMetadata, clean_text},
     providers::EventReader,
-    response::event_filter::EventFilter,
 };
 
 /// One answer that is an event stream, from its head to its end.
@@ -270,7 +270,9 @@ impl EventStream {
             return Err(UpstreamError::BadEvent.into());
         };
         let error = UpstreamError::ErrorEvent(*error);
-        if matches!(self.outlet, Outlet::Held(_)) || clean_text::needs_cleaning(&event.raw.data) {
+        if matches!(self.outlet, Outlet::Held(_))
+            || clean_text::holds_markup_or_secret(&event.raw.data)
+        {
             return Ok(Stop::Failed(error));
         }
         self.send(event.raw).await?;
@@ -355,7 +357,7 @@ impl EventStream {
             }
             Outlet::Open(sender) => {
                 let rescue = rescue_upstream(error, &self.plan.model, Some(self.received));
-                let event = self.plan.dialect.error_event(rescue.status, &rescue.report);
+                let event = self.plan.dialect.error_event(&rescue.report);
                 sender.send(event, self.plan.clocks.client_write).await?;
                 self.tally.events += 1;
                 sender.end(self.plan.clocks.client_write).await

@@ -110,7 +110,8 @@ pub struct UpstreamHead {
 
 /// Sends requests to providers; one for each worker and settings generation, cheap to clone.
 ///
-/// Connections are pooled per provider, without a limit: admission bounds them. There are no
+/// Connections are pooled per provider, without a limit of their own:
+/// each serves one of the requests that `server.max_connections` bounds. There are no
 /// redirects, no decompression, no cookies, no retries, and no clocks but the one for connecting.
 #[derive(Clone)]
 pub struct HttpClient {

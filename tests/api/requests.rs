@@ -50,6 +50,8 @@ async fn the_body_goes_upstream_byte_for_byte_but_for_the_models_name() {
     );
     assert_eq!(request.path, "/v1/chat/completions");
     assert_eq!(request.header("content-type"), Some("application/json"));
+    let own = concat!("herald/", env!("CARGO_PKG_VERSION"));
+    assert_eq!(request.header("user-agent"), Some(own));
 }
 
 #[actix_web::test]

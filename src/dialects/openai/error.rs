@@ -1,6 +1,5 @@
 //! The shape of an error in the OpenAI dialect (API reference, "Error codes", read November 2026).
 
-use actix_web::http::StatusCode;
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -17,11 +16,11 @@ use crate::{
 pub struct OpenAiDialect;
 
 impl Dialect for OpenAiDialect {
-    fn error_document(&self, _: StatusCode, report: &ErrorReport) -> Bytes {
+    fn error_document(&self, report: &ErrorReport) -> Bytes {
         Bytes::from(text(report))
     }
 
-    fn error_event(&self, _: StatusCode, report: &ErrorReport) -> SseEvent {
+    fn error_event(&self, report: &ErrorReport) -> SseEvent {
         // The SDKs raise on any data with a truthy `error`; they skip events that bear a name.
         SseEvent {
             event: None,
@@ -77,7 +76,7 @@ mod tests {
             upstream: None,
         };
         assert_eq!(
-            OpenAiDialect.error_document(StatusCode::BAD_REQUEST, &report),
+            OpenAiDialect.error_document(&report),
             r#"{"error":{"message":"no","type":"invalid_request_error","param":"stream","code":"invalid_value"}}"#
         );
     }
@@ -98,9 +97,7 @@ mod tests {
             }),
         };
         assert_eq!(
-            &*OpenAiDialect
-                .error_event(StatusCode::GATEWAY_TIMEOUT, &report)
-                .data,
+            &*OpenAiDialect.error_event(&report).data,
             r#"{"error":{"message":"late","type":"upstream_error","param":null,"code":"upstream_idle"},"upstream":{"provider":"p","model":"m","status":200,"code":"upstream_idle"}}"#
         );
     }

@@ -53,6 +53,6 @@ impl ResponseError for Failure {
                 .append_header(respond::retry_after(1))
                 .force_close();
         }
-        response.body(OpenAiDialect.error_document(rescue.status, &rescue.report))
+        response.body(OpenAiDialect.error_document(&rescue.report))
     }
 }

@@ -57,8 +57,7 @@ fn wants_usage(request: &RawObject<'_>) -> Result<bool, RequestError> {
     };
     let options = RawObject::parse(options.get()).map_err(|_| refused())?;
     let asked = field(&options, "include_usage", "true or false");
-    let asked: Option<bool> =
-        asked.map_err(|_| RequestError::field("stream_options.include_usage", "true or false"))?;
+    let asked: Option<bool> = asked.map_err(|error| error.of("stream_options.include_usage"))?;
     Ok(asked.unwrap_or(false))
 }
 

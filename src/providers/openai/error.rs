@@ -1,6 +1,6 @@
 //! How OpenAI-compatible providers tell of an error, as a body or inside a stream.
 
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use crate::{completion::ProviderError, metadata::clean_text};
 
@@ -58,8 +58,22 @@ pub(super) fn from_body(body: &[u8]) -> ProviderError {
     }
 }
 
+/// The error that a truthy `error` member tells; SDKs raise on just those.
+pub(super) fn told(error: &RawValue) -> Option<ProviderError> {
+    let value: Value = serde_json::from_str(error.get()).ok()?;
+    let is_truthy = match &value {
+        Value::Null => false,
+        Value::Bool(flag) => *flag,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+    };
+    is_truthy.then(|| from_value(&value))
+}
+
 /// Reads the value of an `error` member.
-pub(super) fn from_value(error: &Value) -> ProviderError {
+fn from_value(error: &Value) -> ProviderError {
     let Value::Object(fields) = error else {
         let text = error
             .as_str()

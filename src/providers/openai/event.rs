@@ -3,11 +3,11 @@
 mod glance;
 
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use super::error;
 use crate::{
-    completion::{CompletionEvent, EventKind, ProviderError, TokenUsage},
+    completion::{CompletionEvent, EventKind, TokenUsage},
     providers::{BadEvent, EventReader},
     raw_json::RawObject,
     upstream::sse_decoder::SseEvent,
@@ -59,7 +59,7 @@ impl ChatReader {
             }
             Err(_) => return Err(BadEvent),
         };
-        if let Some(error) = chunk.error.and_then(told_error) {
+        if let Some(error) = chunk.error.and_then(error::told) {
             return Ok((EventKind::Error(Box::new(error)), None));
         }
         let usage = chunk
@@ -182,20 +182,6 @@ struct Usage {
 /// Whether a value holds anything: present, not null, and not an empty string, list or object.
 fn carries(value: Option<&RawValue>) -> bool {
     value.is_some_and(|value| !matches!(value.get(), "null" | r#""""# | "[]" | "{}"))
-}
-
-/// The error that a truthy `error` member tells; SDKs raise on just those.
-fn told_error(error: &RawValue) -> Option<ProviderError> {
-    let value: Value = serde_json::from_str(error.get()).ok()?;
-    let is_truthy = match &value {
-        Value::Null => false,
-        Value::Bool(flag) => *flag,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(list) => !list.is_empty(),
-        Value::Object(fields) => !fields.is_empty(),
-    };
-    is_truthy.then(|| error::from_value(&value))
 }
 
 #[cfg(test)]

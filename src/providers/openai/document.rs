@@ -1,0 +1,54 @@
+//! Whether a document is a whole answer.
+
+use super::error;
+use crate::{providers::BadDocument, raw_json::RawObject};
+
+/// Checks the syntax to the end, and that it is no error in the place of an answer: some providers
+/// tell of one under status 200.
+pub(super) fn check(document: &[u8]) -> Result<(), BadDocument> {
+    let text = std::str::from_utf8(document).map_err(|_| BadDocument::NoDocument)?;
+    // awc could take a body that was cut short for a whole one, so the text itself must tell.
+    let object = RawObject::parse(text).map_err(|error| {
+        if error.is_eof() {
+            BadDocument::CutShort
+        } else {
+            BadDocument::NoDocument
+        }
+    })?;
+    let has_answer = object
+        .get("choices")
+        .is_some_and(|choices| choices.get() != "null");
+    match object.get("error").and_then(error::told) {
+        Some(error) if !has_answer => Err(BadDocument::Error(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_told_from_what_only_looks_like_one() {
+        assert_eq!(check(br#"{"choices":[],"error":null} "#), Ok(()));
+        assert_eq!(check(br#"{"choices":["#), Err(BadDocument::CutShort));
+        assert_eq!(check(b""), Err(BadDocument::CutShort));
+        for text in ["<html>", "{} {}", "[]", "\"text\""] {
+            assert_eq!(
+                check(text.as_bytes()),
+                Err(BadDocument::NoDocument),
+                "{text}"
+            );
+        }
+        assert_eq!(check(b"{\"a\":\"\xff\"}"), Err(BadDocument::NoDocument));
+    }
+
+    #[test]
+    fn an_error_under_a_success_is_an_error() {
+        let Err(BadDocument::Error(error)) = check(br#"{"error":{"message":"slow","code":429}}"#)
+        else {
+            panic!("an error");
+        };
+        assert_eq!((error.message.as_str(), error.status), ("slow", Some(429)));
+    }
+}
