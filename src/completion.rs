@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use crate::upstream::sse_decoder::SseEvent;
 
@@ -83,8 +84,8 @@ pub struct ProviderError {
     pub message: String,
     /// The provider's class of error (OpenAI `type`).
     pub kind: Option<String>,
-    /// The provider's code.
-    pub code: Option<String>,
+    /// The provider's code: a string or, with some, a number.
+    pub code: Option<Value>,
     /// The request's field at fault.
     pub param: Option<String>,
 }

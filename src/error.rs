@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use humantime::format_duration;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{providers::ProviderId, upstream::UpstreamError};
 
@@ -179,13 +180,24 @@ impl RequestError {
         }
     }
 
+    /// No such model; of a long name only its beginning is told.
+    #[must_use]
+    pub fn unknown_model(name: &str) -> Self {
+        Self::ModelUnknown(shortened(name))
+    }
+
+    /// No such path; of a long one only its beginning is told.
+    #[must_use]
+    pub fn unknown_path(path: &str) -> Self {
+        Self::PathUnknown(shortened(path))
+    }
+
     /// The path of a request takes another method.
     #[must_use]
     pub fn wrong_method(request: &HttpRequest, allowed: &'static str) -> Self {
-        let (path, method) = (request.path().to_owned(), request.method().to_string());
         Self::MethodNotAllowed {
-            path,
-            method,
+            path: shortened(request.path()),
+            method: shortened(request.method().as_str()),
             allowed,
         }
     }
@@ -235,6 +247,17 @@ impl RequestError {
     }
 }
 
+/// A caller's word as an error repeats it: without control characters, 256 characters at most.
+fn shortened(word: &str) -> String {
+    const MOST: usize = 256;
+    let mut shown = word.chars().filter(|char| !char.is_control());
+    let mut short: String = shown.by_ref().take(MOST).collect();
+    if shown.next().is_some() {
+        short.push('…');
+    }
+    short
+}
+
 /// What is wrong with a caller's key. The key itself is never told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
@@ -266,9 +289,9 @@ pub struct ErrorReport {
     /// For people.
     pub message: String,
     /// Class of error (OpenAI `type`).
-    pub kind: String,
-    /// For programs.
-    pub code: Option<String>,
+    pub kind: Option<String>,
+    /// For programs: a string, or a number where a provider's own stays.
+    pub code: Option<Value>,
     /// The request's field at fault.
     pub param: Option<String>,
     /// The provider's side, where one was involved.
@@ -300,7 +323,7 @@ pub struct ProviderWords {
     #[serde(rename = "type")]
     pub kind: Option<String>,
     /// Its code.
-    pub code: Option<String>,
+    pub code: Option<Value>,
     /// The request's field at fault.
     pub param: Option<String>,
 }

@@ -18,7 +18,10 @@ use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 use uuid::Uuid;
 
-use crate::telemetry::request_record::{Outcome, RequestRecord};
+use crate::{
+    dialects::openai::Failure,
+    telemetry::request_record::{Outcome, RequestRecord},
+};
 
 const X_HERALD_REQUEST_ID: HeaderName = HeaderName::from_static("x-herald-request-id");
 
@@ -64,10 +67,11 @@ pub(crate) async fn record_request(
     );
     request.extensions_mut().insert(Rc::clone(&record));
 
-    let mut response = match next.call(request).await {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => return Err(error),
-    };
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    let error = response.response().error();
+    if let Some(failure) = error.and_then(|error| error.as_error::<Failure>()) {
+        record.conclude(failure.outcome());
+    }
     let id = HeaderValue::from_str(record.id()).expect("a UUID is a header value");
     response.headers_mut().insert(X_HERALD_REQUEST_ID, id);
     record.note_head(response.status());

@@ -10,9 +10,8 @@ use crate::{
     dialects::openai::{self, Failure},
     error::RequestError,
     health,
-    middleware::{record_of, record_request},
+    middleware::record_request,
     startup::Worker,
-    telemetry::request_record::Outcome,
 };
 
 /// Mounts Herald in any actix `App` that holds a `web::Data<Gateway>`.
@@ -75,10 +74,7 @@ pub fn configure(app: &mut ServiceConfig) {
 /// Answers what no route takes; only where Herald has the server for itself.
 pub(crate) fn unknown_path() -> actix_web::Resource {
     web::resource("{path:.*}").default_service(web::to(async |request: HttpRequest| {
-        refuse(
-            &request,
-            RequestError::PathUnknown(request.path().to_owned()),
-        )
+        Err::<HttpResponse, _>(Failure::from(RequestError::unknown_path(request.path())))
     }))
 }
 
@@ -86,11 +82,5 @@ async fn wrong_method(
     request: HttpRequest,
     allowed: &'static str,
 ) -> Result<HttpResponse, Failure> {
-    refuse(&request, RequestError::wrong_method(&request, allowed))
-}
-
-fn refuse(request: &HttpRequest, error: RequestError) -> Result<HttpResponse, Failure> {
-    let failure = Failure::from(error);
-    record_of(request).conclude(Outcome::failed(failure.error()));
-    Err(failure)
+    Err(RequestError::wrong_method(&request, allowed).into())
 }

@@ -56,8 +56,8 @@ pub fn rescue_own(error: &HeraldError) -> Rescue {
     };
     let report = ErrorReport {
         message: error.to_string(),
-        kind: kind.to_owned(),
-        code: Some(error.code().to_owned()),
+        kind: Some(kind.to_owned()),
+        code: Some(error.code().into()),
         param,
         upstream: None,
     };
@@ -114,8 +114,8 @@ pub fn rescue_upstream(
     let words = error.provider_error();
     let own = || ErrorReport {
         message: own_message(error, provider, words),
-        kind: kind_of(error).to_owned(),
-        code: Some(error.code().to_owned()),
+        kind: Some(kind_of(error).to_owned()),
+        code: Some(error.code().into()),
         param: None,
         upstream: None,
     };
@@ -126,10 +126,7 @@ pub fn rescue_upstream(
             } else {
                 words.message.clone()
             },
-            kind: words
-                .kind
-                .clone()
-                .unwrap_or_else(|| "upstream_error".to_owned()),
+            kind: words.kind.clone(),
             code: words.code.clone(),
             param: words.param.clone(),
             upstream: None,
@@ -224,19 +221,48 @@ pub fn proxy_error(error: &UpstreamError) -> Option<ProxyError> {
     })
 }
 
-/// Whether a `Retry-After` has one of the two forms of RFC 9110 section 10.2.3: whole seconds, or an
-/// IMF-fixdate in GMT.
+/// Whether a `Retry-After` has one of the two forms of RFC 9110 section 10.2.3: whole seconds (of
+/// ten digits at most, three centuries), or an IMF-fixdate.
 #[must_use]
 pub fn is_valid_retry_after(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else {
         return false;
     };
-    let is_seconds = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_seconds || (text.ends_with("GMT") && httpdate::parse_http_date(text).is_ok())
+    let is_seconds = (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    // The parser takes the two obsolete forms as well; written anew only the current one is the same.
+    let is_date = || {
+        let date = httpdate::parse_http_date(text);
+        date.is_ok_and(|date| httpdate::fmt_http_date(date) == text)
+    };
+    is_seconds || is_date()
 }
 
 /// The `Retry-After` header of `seconds`.
 #[must_use]
 pub fn retry_after(seconds: u64) -> (HeaderName, HeaderValue) {
     (RETRY_AFTER, HeaderValue::from(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_after_is_seconds_or_a_date_in_gmt_and_nothing_else() {
+        for (text, is_valid) in [
+            ("0", true),
+            ("17", true),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", true),
+            ("Sunday, 06-Nov-94 08:49:37 GMT", false),
+            ("Sun Nov  6 08:49:37 1994", false),
+            ("Sun, 06 Nov 1994 08:49:37 UTC", false),
+            ("1.5", false),
+            ("-1", false),
+            ("", false),
+            ("99999999999", false),
+        ] {
+            let value = HeaderValue::from_static(text);
+            assert_eq!(is_valid_retry_after(&value), is_valid, "{text:?}");
+        }
+    }
 }

@@ -30,12 +30,19 @@ pub fn needs_cleaning(text: &str) -> bool {
     clean(text.as_bytes(), usize::MAX) != text
 }
 
+/// Longest text that [`holds_markup_or_secret`] looks into, in bytes.
+const MAX_LOOKED_INTO: usize = 16 * 1024;
+
 /// Whether a text holds markup or a key; white space alone does not count, nor does what the text
-/// would be cut to. For JSON that is to pass as it stands: an escape could hide either, so a text
-/// with an escaped ASCII character counts as one that holds them.
+/// would be cut to. For JSON that is to pass as it stands. It errs on the safe side: an escaped ASCII
+/// character could hide either, and a text over 16 KiB is not looked into, because that would hold
+/// up every stream of the worker.
 pub fn holds_markup_or_secret(text: &str) -> bool {
+    if text.len() > MAX_LOOKED_INTO || text.contains("\\u00") {
+        return true;
+    }
     let seen = visible(text);
-    text.contains("\\u00") || secrets::redact(&html::strip(&seen)) != seen
+    secrets::redact(&html::strip(&seen)) != seen
 }
 
 /// Every character that takes no place on a line becomes a space, or vanishes where a reader would

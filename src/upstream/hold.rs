@@ -27,7 +27,7 @@ impl HeldEvents {
     /// ever dropped to make room.
     #[must_use]
     pub fn keep(&mut self, event: SseEvent) -> bool {
-        self.bytes += event.data.len();
+        self.bytes += event.size();
         self.events.push(event);
         self.events.len() >= self.max_events || self.bytes >= self.max_bytes
     }

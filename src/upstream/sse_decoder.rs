@@ -35,6 +35,15 @@ pub struct SseEvent {
     pub data: ByteString,
 }
 
+impl SseEvent {
+    /// Bytes that it holds: of its data, its name and its id.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let length = |field: &Option<ByteString>| field.as_ref().map_or(0, |text| text.len());
+        self.data.len() + length(&self.event) + length(&self.id)
+    }
+}
+
 /// An event was larger than `upstream.max_event_bytes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an event is larger than {max_event_bytes} bytes")]

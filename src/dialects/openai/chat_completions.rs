@@ -22,7 +22,7 @@ use crate::{
     response::{Answer, ResponseActor, delivery::DeliveryStream, sse_body::SseBody},
     settings::VerifiedSettings,
     startup::Worker,
-    telemetry::request_record::{Outcome, RequestRecord},
+    telemetry::request_record::RequestRecord,
     upstream::{
         UpstreamActor,
         announcer::Announcer,
@@ -43,11 +43,7 @@ pub(crate) async fn create_completion(
     payload: web::Payload,
 ) -> Result<HttpResponse, Failure> {
     let record = record_of(&request);
-    let result = answer(&request, payload, &record).await;
-    if let Err(failure) = &result {
-        record.conclude(Outcome::failed(failure.error()));
-    }
-    result
+    answer(&request, payload, &record).await
 }
 
 async fn answer(
@@ -62,7 +58,7 @@ async fn answer(
         .models
         .get(&completion.model)
         .cloned()
-        .ok_or_else(|| RequestError::ModelUnknown(completion.model.clone()))?;
+        .ok_or_else(|| RequestError::unknown_model(&completion.model))?;
     record.note_route(settings.generation, &model, completion.stream);
 
     let mut clocks = settings.clocks;
@@ -105,7 +101,7 @@ async fn answer(
             let events = DeliveryStream::new(delivered, report);
             Ok(head
                 .into_builder()
-                .body(SseBody::new(events, settings.heartbeat)))
+    .body(SseBody::new(events, settings.heartbeat)))
         }
         Answer::Document { head, body } => Ok(head.into_builder().body(body)),
     }

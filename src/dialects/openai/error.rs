@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::parts;
 use crate::{
@@ -44,18 +45,18 @@ struct Body<'a> {
 #[derive(Serialize)]
 struct Error<'a> {
     message: &'a str,
-    r#type: &'a str,
+    r#type: Option<&'a str>,
     param: Option<&'a str>,
-    code: Option<&'a str>,
+    code: Option<&'a Value>,
 }
 
 fn text(report: &ErrorReport) -> String {
     let body = Body {
         error: Error {
             message: &report.message,
-            r#type: &report.kind,
+            r#type: report.kind.as_deref(),
             param: report.param.as_deref(),
-            code: report.code.as_deref(),
+            code: report.code.as_ref(),
         },
         upstream: report.upstream.as_ref(),
     };
@@ -70,7 +71,7 @@ mod tests {
     fn an_error_without_an_upstream_has_just_the_openai_members() {
         let report = ErrorReport {
             message: "no".into(),
-            kind: "invalid_request_error".into(),
+            kind: Some("invalid_request_error".into()),
             code: Some("invalid_value".into()),
             param: Some("stream".into()),
             upstream: None,
@@ -85,7 +86,7 @@ mod tests {
     fn the_upstreams_side_stands_beside_the_error() {
         let report = ErrorReport {
             message: "late".into(),
-            kind: "upstream_error".into(),
+            kind: Some("upstream_error".into()),
             code: Some("upstream_idle".into()),
             param: None,
             upstream: Some(UpstreamReport {

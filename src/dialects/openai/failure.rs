@@ -10,7 +10,8 @@ use actix_web::{
 use super::OpenAiDialect;
 use crate::{
     dialects::Dialect,
-    error::{HeraldError, respond},
+    error::{HeraldError, RequestError, respond},
+    telemetry::request_record::Outcome,
 };
 
 /// What a handler returns instead of a response.
@@ -18,8 +19,12 @@ use crate::{
 pub(crate) struct Failure(Box<HeraldError>);
 
 impl Failure {
-    pub(crate) fn error(&self) -> &HeraldError {
-        &self.0
+    /// How a request ended that ended in this. A body that broke off is a client who left.
+    pub(crate) fn outcome(&self) -> Outcome {
+        match *self.0 {
+            HeraldError::Request(RequestError::BodyBroken) => Outcome::Cancelled,
+            ref error => Outcome::failed(error),
+        }
     }
 }
 

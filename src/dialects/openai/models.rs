@@ -55,6 +55,6 @@ pub(crate) async fn retrieve_model(
     let model = settings
         .models
         .get(&id)
-        .ok_or_else(|| Failure::from(RequestError::ModelUnknown(id.into_inner())))?;
+        .ok_or_else(|| Failure::from(RequestError::unknown_model(&id)))?;
     Ok(HttpResponse::Ok().json(Model::from(&**model)))
 }

@@ -8,6 +8,9 @@ use crate::{completion::ProviderError, metadata::clean_text};
 const MAX_MESSAGE: usize = 2048;
 /// Longest `type`, `code` or `param` that is shown, in bytes.
 const MAX_WORD: usize = 128;
+/// How much of a text is looked at, in bytes: an event may be megabytes long, and cleaning them would
+/// hold up every stream of the worker.
+const MAX_READ: usize = 4 * MAX_MESSAGE;
 
 /// The HTTP status that an error's `type` or `code` stands for, as the OpenAI reference and the
 /// compatible servers use them (read November 2026). Where none is known the caller decides.
@@ -52,7 +55,7 @@ pub(super) fn from_body(body: &[u8]) -> ProviderError {
             from_body(list[0].to_string().as_bytes())
         }
         _ => ProviderError {
-            message: clean_text::clean(body, MAX_MESSAGE),
+            message: cleaned(body, MAX_MESSAGE),
             ..ProviderError::default()
         },
     }
@@ -79,7 +82,7 @@ fn from_value(error: &Value) -> ProviderError {
             .as_str()
             .map_or_else(|| error.to_string(), str::to_owned);
         return ProviderError {
-            message: clean_text::clean(text.as_bytes(), MAX_MESSAGE),
+            message: cleaned(text.as_bytes(), MAX_MESSAGE),
             ..ProviderError::default()
         };
     };
@@ -93,18 +96,18 @@ fn from_value(error: &Value) -> ProviderError {
         })
         .unwrap_or_default();
     let word = |name: &str| fields.get(name).and_then(as_word);
-    let (kind, code, param) = (word("type"), word("code"), word("param"));
+    let (kind, param) = (word("type"), word("param"));
+    let code = fields.get("code").and_then(as_code);
     let by_number = ["code", "status", "status_code"]
         .iter()
         .find_map(|name| as_status(fields.get(*name)?));
     let by_word = || {
-        code.as_deref()
-            .and_then(status_of)
+        code.as_ref().and_then(Value::as_str).and_then(status_of)
             .or_else(|| kind.as_deref().and_then(status_of))
     };
     ProviderError {
         status: by_number.or_else(by_word),
-        message: clean_text::clean(message.as_bytes(), MAX_MESSAGE),
+        message: cleaned(message.as_bytes(), MAX_MESSAGE),
         kind,
         code,
         param,
@@ -117,7 +120,19 @@ fn as_word(value: &Value) -> Option<String> {
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    Some(clean_text::clean(text.as_bytes(), MAX_WORD)).filter(|word| !word.is_empty())
+    Some(cleaned(text.as_bytes(), MAX_WORD)).filter(|word| !word.is_empty())
+}
+
+fn cleaned(text: &[u8], max_bytes: usize) -> String {
+    clean_text::clean(&text[..text.len().min(MAX_READ)], max_bytes)
+}
+
+/// A code keeps its type: clients compare it.
+fn as_code(value: &Value) -> Option<Value> {
+    match value {
+        Value::Number(_) => Some(value.clone()),
+        _ => as_word(value).map(Value::from),
+    }
 }
 
 /// A number, or digits in a string, that is an HTTP error status.
@@ -141,6 +156,8 @@ fn status_of(word: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -150,14 +167,14 @@ mod tests {
                 r#"{"error":{"message":"no such model","type":"invalid_request_error","param":"model","code":"model_not_found"}}"#,
                 "no such model",
                 Some("invalid_request_error"),
-                Some("model_not_found"),
+                Some(json!("model_not_found")),
                 Some(404),
             ),
             (
                 r#"{"error":{"code":429,"message":"slow down"}}"#,
                 "slow down",
                 None,
-                Some("429"),
+                Some(json!(429)),
                 Some(429),
             ),
             (
@@ -171,7 +188,7 @@ mod tests {
                 r#"{"object":"error","message":"vllm says","type":"BadRequestError","code":400}"#,
                 "vllm says",
                 Some("BadRequestError"),
-                Some("400"),
+                Some(json!(400)),
                 Some(400),
             ),
             (r#"{"detail":"Not Found"}"#, "Not Found", None, None, None),
@@ -194,7 +211,7 @@ mod tests {
             let error = from_body(body.as_bytes());
             assert_eq!(error.message, message, "{body}");
             assert_eq!(error.kind.as_deref(), kind, "{body}");
-            assert_eq!(error.code.as_deref(), code, "{body}");
+            assert_eq!(error.code, code, "{body}");
             assert_eq!(error.status, status, "{body}");
         }
     }
