@@ -36,6 +36,36 @@ pub struct UpstreamMetadata {
     pub attempts: u32,
 }
 
+impl UpstreamMetadata {
+    /// A stream begins.
+    #[must_use]
+    pub fn events(head: UpstreamHead, timings: Timings) -> Self {
+        Self::of(Some(head), timings, Opening::Events)
+    }
+
+    /// A document is here.
+    #[must_use]
+    pub fn document(head: UpstreamHead, timings: Timings, document: Bytes) -> Self {
+        Self::of(Some(head), timings, Opening::Document(document))
+    }
+
+    /// The call failed, with or without an answer.
+    #[must_use]
+    pub fn failed(head: Option<UpstreamHead>, timings: Timings, error: UpstreamError) -> Self {
+        Self::of(head, timings, Opening::Failed(error))
+    }
+
+    fn of(head: Option<UpstreamHead>, timings: Timings, opening: Opening) -> Self {
+        Self {
+            head,
+            opening,
+            timings,
+            // Each request is one attempt as yet.
+            attempts: 1,
+        }
+    }
+}
+
 /// What follows the head.
 #[derive(Debug)]
 pub enum Opening {

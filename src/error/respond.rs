@@ -228,7 +228,8 @@ pub fn is_valid_retry_after(value: &HeaderValue) -> bool {
     let Ok(text) = value.to_str() else {
         return false;
     };
-    let is_seconds = (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_seconds =
+        (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     // The parser takes the two obsolete forms as well; written anew only the current one is the same.
     let is_date = || {
         let date = httpdate::parse_http_date(text);

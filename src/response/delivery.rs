@@ -3,20 +3,114 @@
 use std::{
     fmt,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use actix_web_lab::sse;
 use futures_util::Stream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// What passes through the bounded channel of one request.
 #[derive(Debug)]
 pub enum Delivery {
-    /// One event.
-    Event(sse::Event),
+    /// One event, with the room that it takes up until the body has it.
+    Event(sse::Event, OwnedSemaphorePermit),
     /// All has been said.
     End,
+}
+
+/// The client left: nobody takes what is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientLeft;
+
+/// Whether handing an event over took time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// There was room.
+    AtOnce,
+    /// There was none at first.
+    Waited,
+}
+
+/// The provider's end of the channel: bounded in events and in bytes.
+#[derive(Clone, Debug)]
+pub struct DeliverySender {
+    deliveries: mpsc::Sender<Delivery>,
+    room: Arc<Semaphore>,
+    bytes: u32,
+}
+
+/// A channel for `events` events of `bytes` bytes in all (settings `stream.queue_events` and
+/// `stream.queue_bytes`). An event larger than all the room passes alone.
+#[must_use]
+pub fn channel(events: usize, bytes: usize) -> (DeliverySender, mpsc::Receiver<Delivery>) {
+    let (deliveries, delivered) = mpsc::channel(events);
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    let room = Arc::new(Semaphore::new(bytes as usize));
+    let sender = DeliverySender {
+        deliveries,
+        room,
+        bytes,
+    };
+    (sender, delivered)
+}
+
+impl DeliverySender {
+    /// Hands over an event of `size` bytes; waits while there is no room.
+    ///
+    /// # Errors
+    /// The client left.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, the event is lost.
+    pub async fn send(&self, event: sse::Event, size: usize) -> Result<Pace, ClientLeft> {
+        let size = u32::try_from(size).unwrap_or(u32::MAX).min(self.bytes);
+        let mut pace = Pace::AtOnce;
+        let permit = match Arc::clone(&self.room).try_acquire_many_owned(size) {
+            Ok(permit) => permit,
+            Err(_) => {
+                pace = Pace::Waited;
+                // A body that is dropped gives back all room, so that this never waits for it.
+                let permit = Arc::clone(&self.room).acquire_many_owned(size).await;
+                permit.map_err(|_| ClientLeft)?
+            }
+        };
+        match self.deliveries.try_send(Delivery::Event(event, permit)) {
+            Ok(()) => Ok(pace),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(ClientLeft),
+            Err(mpsc::error::TrySendError::Full(delivery)) => {
+                let sent = self.deliveries.send(delivery).await;
+                sent.map(|()| Pace::Waited).map_err(|_| ClientLeft)
+            }
+        }
+    }
+
+    /// Says that all has been said.
+    ///
+    /// # Errors
+    /// The client left.
+    pub async fn end(&self) -> Result<(), ClientLeft> {
+        self.deliveries
+            .send(Delivery::End)
+            .await
+            .map_err(|_| ClientLeft)
+    }
+
+    /// Whether the client has left.
+    #[must_use]
+    pub fn client_has_left(&self) -> bool {
+        self.deliveries.is_closed()
+    }
+
+    /// Resolves when the client leaves. The channel's far end is owned by whatever currently answers
+    /// the client, first the handler and then the body, so its end is the client's in every phase.
+    ///
+    /// # Cancel safety
+    /// Holds no state.
+    pub async fn client_left(&self) {
+        self.deliveries.closed().await;
+    }
 }
 
 /// How far the client took a stream.
@@ -65,7 +159,7 @@ impl Stream for DeliveryStream {
             return Poll::Ready(None);
         }
         match ready!(self.events.poll_recv(cx)) {
-            Some(Delivery::Event(event)) => Poll::Ready(Some(Ok(event))),
+            Some(Delivery::Event(event, _)) => Poll::Ready(Some(Ok(event))),
             Some(Delivery::End) => {
                 self.report(true);
                 Poll::Ready(None)
@@ -94,28 +188,31 @@ impl fmt::Debug for DeliveryStream {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt;
+    use std::pin::pin;
+
+    use futures_util::{StreamExt, future::poll_immediate};
 
     use super::*;
 
-    fn channel() -> (
-        mpsc::Sender<Delivery>,
+    fn started() -> (
+        DeliverySender,
         DeliveryStream,
         oneshot::Receiver<DeliveryReport>,
     ) {
-        let (sender, receiver) = mpsc::channel(4);
+        let (sender, receiver) = channel(4, 10);
         let (report, reported) = oneshot::channel();
         (sender, DeliveryStream::new(receiver, report), reported)
     }
 
+    fn event(text: &'static str) -> sse::Event {
+        sse::Data::new(text).into()
+    }
+
     #[actix_web::test]
     async fn an_end_that_was_said_is_a_clean_end() {
-        let (sender, mut stream, reported) = channel();
-        sender
-            .send(Delivery::Event(sse::Data::new("a").into()))
-            .await
-            .unwrap();
-        sender.send(Delivery::End).await.unwrap();
+        let (sender, mut stream, reported) = started();
+        sender.send(event("a"), 1).await.unwrap();
+        sender.end().await.unwrap();
         drop(sender);
         assert!(stream.next().await.unwrap().is_ok());
         assert!(stream.next().await.is_none());
@@ -125,7 +222,7 @@ mod tests {
 
     #[actix_web::test]
     async fn an_end_that_nobody_said_is_an_error() {
-        let (sender, mut stream, reported) = channel();
+        let (sender, mut stream, reported) = started();
         drop(sender);
         assert!(matches!(stream.next().await, Some(Err(BrokenOff))));
         assert!(stream.next().await.is_none());
@@ -134,9 +231,39 @@ mod tests {
 
     #[actix_web::test]
     async fn dropping_the_stream_closes_the_channel_and_is_reported() {
-        let (sender, stream, reported) = channel();
+        let (sender, stream, reported) = started();
         drop(stream);
-        sender.closed().await;
+        sender.client_left().await;
         assert_eq!(reported.await, Ok(DeliveryReport { is_whole: false }));
+    }
+
+    #[actix_web::test]
+    async fn room_in_bytes_is_given_back_when_the_body_takes_the_event() {
+        let (sender, mut stream, _reported) = started();
+        assert_eq!(sender.send(event("a"), 6).await, Ok(Pace::AtOnce));
+        let mut second = pin!(sender.send(event("b"), 6));
+        assert_eq!(poll_immediate(&mut second).await, None);
+        assert!(stream.next().await.unwrap().is_ok());
+        assert_eq!(second.await, Ok(Pace::Waited));
+    }
+
+    #[actix_web::test]
+    async fn an_event_larger_than_all_the_room_passes_alone() {
+        let (sender, mut stream, _reported) = started();
+        assert_eq!(sender.send(event("a"), 1_000).await, Ok(Pace::AtOnce));
+        let mut second = pin!(sender.send(event("b"), 1));
+        assert_eq!(poll_immediate(&mut second).await, None);
+        assert!(stream.next().await.unwrap().is_ok());
+        assert_eq!(second.await, Ok(Pace::Waited));
+    }
+
+    #[actix_web::test]
+    async fn whoever_waits_for_room_learns_that_the_client_left() {
+        let (sender, stream, _reported) = started();
+        sender.send(event("a"), 10).await.unwrap();
+        let mut second = pin!(sender.send(event("b"), 1));
+        assert_eq!(poll_immediate(&mut second).await, None);
+        drop(stream);
+        assert_eq!(second.await, Err(ClientLeft));
     }
 }

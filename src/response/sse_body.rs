@@ -108,15 +108,15 @@ mod tests {
     use std::future::poll_fn;
 
     use actix_web_lab::sse;
-    use tokio::sync::{mpsc, oneshot};
+    use tokio::sync::oneshot;
 
     use super::*;
-    use crate::response::delivery::Delivery;
+    use crate::response::delivery::{DeliverySender, channel};
 
     const EVERY: Duration = Duration::from_secs(15);
 
-    fn body(heartbeat: Option<Duration>) -> (mpsc::Sender<Delivery>, SseBody) {
-        let (sender, receiver) = mpsc::channel(4);
+    fn body(heartbeat: Option<Duration>) -> (DeliverySender, SseBody) {
+        let (sender, receiver) = channel(4, 1024);
         let (report, _) = oneshot::channel();
         (
             sender,
@@ -144,10 +144,7 @@ mod tests {
     async fn an_event_starts_the_silence_anew() {
         let (sender, mut body) = body(Some(EVERY));
         tokio::time::advance(Duration::from_secs(10)).await;
-        sender
-            .send(Delivery::Event(sse::Data::new("a").into()))
-            .await
-            .unwrap();
+        sender.send(sse::Data::new("a").into(), 1).await.unwrap();
         assert_eq!(next(&mut body).await.unwrap(), "data: a\n\n");
         let before = Instant::now();
         assert_eq!(next(&mut body).await.unwrap(), ":\n");
@@ -158,11 +155,8 @@ mod tests {
     async fn without_a_heartbeat_silence_stays_silent() {
         let (sender, mut body) = body(None);
         tokio::time::advance(10 * EVERY).await;
-        sender
-            .send(Delivery::Event(sse::Data::new("a").into()))
-            .await
-            .unwrap();
-        sender.send(Delivery::End).await.unwrap();
+        sender.send(sse::Data::new("a").into(), 1).await.unwrap();
+        sender.end().await.unwrap();
         assert_eq!(next(&mut body).await.unwrap(), "data: a\n\n");
         assert_eq!(next(&mut body).await, None);
     }
@@ -171,7 +165,7 @@ mod tests {
     async fn each_event_is_one_whole_item() {
         let (sender, mut body) = body(None);
         let event = sse::Data::new("{\n\u{2028}}").event("named").id("7");
-        sender.send(Delivery::Event(event.into())).await.unwrap();
+        sender.send(event.into(), 1).await.unwrap();
         assert_eq!(
             next(&mut body).await.unwrap(),
             "id: 7\nevent: named\ndata: {\ndata: \u{2028}}\n\n"

@@ -16,6 +16,7 @@ pub(super) struct UpstreamSection {
     max_event_bytes: Size,
     max_body_bytes: Size,
     max_error_bytes: Size,
+    error_body: Time,
     pub(super) max_head_bytes: Size,
     pub(super) keep_alive: Time,
     pub(super) proxy: ProxySource,
@@ -41,6 +42,9 @@ pub struct UpstreamBounds {
     /// How much of an error's body is read, in bytes. Setting `upstream.max_error_bytes`, default
     /// 64 KiB.
     pub max_error_bytes: usize,
+    /// How long an error's body is waited for; then the client is told without it. Setting
+    /// `upstream.error_body`, default 2 s.
+    pub error_body: Duration,
     /// How long the rest of an answer is read after its end marker, so that the connection can be
     /// kept; zero closes it. Setting `upstream.drain_after_end`, default 1 s.
     pub drain_after_end: Duration,
@@ -73,7 +77,14 @@ impl UpstreamSection {
             "upstream.drain_after_end",
             problems,
         );
+        hold_to(
+            Time::ZERO..=Time::MINUTE,
+            self.error_body,
+            "upstream.error_body",
+            problems,
+        );
         UpstreamBounds {
+            error_body: self.error_body.0,
             max_event_bytes: self.max_event_bytes.bytes(),
             max_body_bytes: self.max_body_bytes.bytes(),
             max_error_bytes: self.max_error_bytes.bytes(),
@@ -86,15 +97,19 @@ impl UpstreamSection {
 #[serde(deny_unknown_fields)]
 pub(super) struct StreamSection {
     queue_events: u64,
+    queue_bytes: Size,
     held_events: u64,
     held_bytes: Size,
 }
 
 /// Bounds on what waits between a provider and a client. Settings `[stream]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamBounds {
     /// Events between the provider and a slow reader. Setting `stream.queue_events`, default 32.
     pub queue_events: usize,
+    /// The same in bytes; an event larger than all of it passes alone. Setting `stream.queue_bytes`,
+    /// default 1 MiB.
+    pub queue_bytes: usize,
     /// Events held before the head is committed. Setting `stream.held_events`, default 64.
     pub held_events: usize,
     /// The same in bytes. Setting `stream.held_bytes`, default 256 KiB.
@@ -105,6 +120,12 @@ impl StreamSection {
     pub(super) fn verify(&self, problems: &mut Problems<'_>) -> StreamBounds {
         let (queued, held, bytes) = (self.queue_events, self.held_events, self.held_bytes);
         hold_to(1..=1024, queued, "stream.queue_events", problems);
+        hold_to(
+            Size::KIB..=Size::GIB,
+            self.queue_bytes,
+            "stream.queue_bytes",
+            problems,
+        );
         hold_to(1..=4096, held, "stream.held_events", problems);
         hold_to(
             Size::KIB..=Size::MIB.times(64),
@@ -114,6 +135,7 @@ impl StreamSection {
         );
         StreamBounds {
             queue_events: usize::try_from(queued).unwrap_or(usize::MAX),
+            queue_bytes: self.queue_bytes.bytes(),
             held_events: usize::try_from(held).unwrap_or(usize::MAX),
             held_bytes: bytes.bytes(),
         }

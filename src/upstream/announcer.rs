@@ -1,49 +1,29 @@
 //! The order of a request's messages, held by types: metadata once, then events, then one end.
 
-use std::time::Duration;
-
 use actix::Recipient;
 use actix_web_lab::sse;
-use tokio::{sync::mpsc, time::timeout};
 
 use crate::{
-    metadata::UpstreamMetadata, response::delivery::Delivery, upstream::sse_decoder::SseEvent,
+    metadata::UpstreamMetadata,
+    response::delivery::{ClientLeft, DeliverySender, Pace},
+    upstream::sse_decoder::SseEvent,
 };
-
-/// Nobody waits for the answer any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientLeft;
-
-/// Why an event could not be handed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotTaken {
-    /// The client left.
-    Left,
-    /// The queue stayed full for as long as `clocks.client_write` allows.
-    Stalled,
-}
-
-/// Whether handing an event over took time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// There was room.
-    AtOnce,
-    /// The queue was full.
-    Waited,
-}
 
 /// The call before its metadata was sent. All it can do is to send it, once.
 #[derive(Debug)]
 pub struct Announcer {
     metadata: Recipient<UpstreamMetadata>,
-    events: mpsc::Sender<Delivery>,
+    deliveries: DeliverySender,
 }
 
 impl Announcer {
     /// Where the metadata goes, and the events after it.
     #[must_use]
-    pub fn new(metadata: Recipient<UpstreamMetadata>, events: mpsc::Sender<Delivery>) -> Self {
-        Self { metadata, events }
+    pub fn new(metadata: Recipient<UpstreamMetadata>, deliveries: DeliverySender) -> Self {
+        Self {
+            metadata,
+            deliveries,
+        }
     }
 
     /// Sends the metadata and waits until the response actor has taken it. Only then is there
@@ -54,80 +34,51 @@ impl Announcer {
     pub async fn announce(self, metadata: UpstreamMetadata) -> Result<EventSender, ClientLeft> {
         match self.metadata.send(metadata).await {
             Ok(Ok(())) => Ok(EventSender {
-                events: self.events,
+                deliveries: self.deliveries,
             }),
             Ok(Err(_)) | Err(_) => Err(ClientLeft),
         }
     }
 
-    /// Whether the client has left.
+    /// What tells of the client's leaving.
     #[must_use]
-    pub fn client_has_left(&self) -> bool {
-        self.events.is_closed()
-    }
-
-    /// Resolves when the client leaves. The channel's far end is owned by whatever currently answers
-    /// the client, first the handler and then the body, so its end is the client's in every phase.
-    ///
-    /// # Cancel safety
-    /// Holds no state.
-    pub async fn client_left(&self) {
-        self.events.closed().await;
+    pub fn client(&self) -> &DeliverySender {
+        &self.deliveries
     }
 }
 
 /// The call after its metadata was sent.
 #[derive(Debug)]
 pub struct EventSender {
-    events: mpsc::Sender<Delivery>,
+    deliveries: DeliverySender,
 }
 
 impl EventSender {
-    /// Hands one event over; waits while the queue is full, `client_write` at most, and says whether
-    /// it did.
+    /// Hands one event over; waits while there is no room for it.
     ///
     /// # Errors
-    /// The client left or takes nothing.
-    pub async fn send(&self, event: SseEvent, client_write: Duration) -> Result<Pace, NotTaken> {
-        self.deliver(Delivery::Event(event_for_client(event)), client_write)
-            .await
+    /// The client left.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, the event is lost.
+    pub async fn send(&self, event: SseEvent) -> Result<Pace, ClientLeft> {
+        let size = event.size();
+        self.deliveries.send(event_for_client(event), size).await
     }
 
     /// Says that all has been said. Without it the client's connection is broken off, so that an end
     /// nobody vouched for is never taken for a good one.
     ///
     /// # Errors
-    /// The client left or takes nothing.
-    pub async fn end(self, client_write: Duration) -> Result<(), NotTaken> {
-        self.deliver(Delivery::End, client_write).await.map(drop)
+    /// The client left.
+    pub async fn end(self) -> Result<(), ClientLeft> {
+        self.deliveries.end().await
     }
 
-    /// Whether the client has left.
+    /// What tells of the client's leaving.
     #[must_use]
-    pub fn client_has_left(&self) -> bool {
-        self.events.is_closed()
-    }
-
-    /// Resolves when the client leaves.
-    ///
-    /// # Cancel safety
-    /// Holds no state.
-    pub async fn client_left(&self) {
-        self.events.closed().await;
-    }
-
-    async fn deliver(&self, delivery: Delivery, client_write: Duration) -> Result<Pace, NotTaken> {
-        // Nearly always there is room: the clock is made only where there is none.
-        let delivery = match self.events.try_send(delivery) {
-            Ok(()) => return Ok(Pace::AtOnce),
-            Err(mpsc::error::TrySendError::Closed(_)) => return Err(NotTaken::Left),
-            Err(mpsc::error::TrySendError::Full(delivery)) => delivery,
-        };
-        match timeout(client_write, self.events.send(delivery)).await {
-            Ok(Ok(())) => Ok(Pace::Waited),
-            Ok(Err(_)) => Err(NotTaken::Left),
-            Err(_) => Err(NotTaken::Stalled),
-        }
+    pub fn client(&self) -> &DeliverySender {
+        &self.deliveries
     }
 }
 

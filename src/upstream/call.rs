@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     UpstreamError,
-    announcer::{Announcer, ClientLeft},
+    announcer::Announcer,
     clocks::{AnswerClocks, Clock, ClockLengths},
     document,
     event_stream::EventStream,
@@ -26,8 +26,9 @@ use crate::{
     dialects::Dialect,
     drain::Draining,
     event_filter::EventFilter,
-    metadata::{Opening, Timings, UpstreamMetadata, clean_text},
+    metadata::{Timings, UpstreamMetadata, clean_text},
     providers::{self, BadDocument, CallBody, Provider},
+    response::delivery::ClientLeft,
     settings::{VerifiedModel, VerifiedSettings},
 };
 
@@ -74,7 +75,7 @@ pub(super) struct Opened {
 }
 
 /// How a call ended, what passed, and the rest of a body that ended well.
-type Answered = (UpstreamEnd, Tally, Option<UpstreamBody>);
+pub(super) type Answered = (UpstreamEnd, Tally, Option<UpstreamBody>);
 
 impl Call {
     /// Runs the call to its end and reports it.
@@ -100,7 +101,7 @@ impl Call {
         let mut draining = plan.draining.clone();
         let opened = tokio::select! {
             biased;
-            () = announcer.client_left() => return client_left(),
+            () = announcer.client().client_left() => return client_left(),
             () = draining.ended() => Err(UpstreamError::Draining),
             opened = plan.open() => opened,
         };
@@ -113,7 +114,7 @@ impl Call {
         }
         let document = tokio::select! {
             biased;
-            () = announcer.client_left() => return client_left(),
+            () = announcer.client().client_left() => return client_left(),
             () = draining.ended() => Err(UpstreamError::Draining),
             document = plan.read_whole(&mut opened) => document,
         };
@@ -127,13 +128,7 @@ impl Call {
             Ok(document) => document,
             Err(error) => return fail(announcer, Some(head), timings, error).await,
         };
-        let opening = Opening::Document(document);
-        let metadata = UpstreamMetadata {
-            head: Some(head),
-            opening,
-            timings,
-            attempts: 1,
-        };
+        let metadata = UpstreamMetadata::document(head, timings, document);
         match announcer.announce(metadata).await {
             Ok(_) => (UpstreamEnd::Completed, Tally::default(), Some(body)),
             Err(ClientLeft) => client_left(),
@@ -205,7 +200,7 @@ impl CallPlan {
             let mut account = Bytes::new();
             if !is_encoded(head) {
                 // What can be read of the account is used; that it broke off changes no status.
-                account = document::read_start(body, clocks, bounds.max_error_bytes).await;
+                account = document::read_start(body, clocks, bounds).await;
             }
             let error = self.protocol().read_error(&account);
             return Err(UpstreamError::Status {
@@ -228,7 +223,7 @@ impl CallPlan {
             ));
         };
         if essence.ends_with("json") {
-            let account = document::read_start(body, clocks, bounds.max_error_bytes).await;
+            let account = document::read_start(body, clocks, bounds).await;
             if let Err(BadDocument::Error(error)) = self.protocol().check_document(&account) {
                 return Err(UpstreamError::ErrorEvent(error));
             }
@@ -250,13 +245,7 @@ async fn fail(
     timings: Timings,
     error: UpstreamError,
 ) -> Answered {
-    let opening = Opening::Failed(error.clone());
-    let metadata = UpstreamMetadata {
-        head,
-        opening,
-        timings,
-        attempts: 1,
-    };
+    let metadata = UpstreamMetadata::failed(head, timings, error.clone());
     match announcer.announce(metadata).await {
         Ok(_) => (UpstreamEnd::Failed(error), Tally::default(), None),
         Err(ClientLeft) => client_left(),

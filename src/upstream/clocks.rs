@@ -156,6 +156,12 @@ impl AnswerClocks {
         self.lengths.expired(clock)
     }
 
+    /// When `total` runs out.
+    #[must_use]
+    pub fn total_at(&self) -> Instant {
+        self.total_at
+    }
+
     /// What is due next, and when.
     #[must_use]
     pub fn next(&self) -> (Instant, Due) {

@@ -2,13 +2,14 @@
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
     UpstreamError,
     clocks::{AnswerClocks, Due},
     http_client::UpstreamBody,
 };
+use crate::settings::UpstreamBounds;
 
 /// Reads a document to its end.
 ///
@@ -29,20 +30,26 @@ pub(super) async fn read_to_end(
     Ok(text.freeze())
 }
 
-/// Reads what can be had of a body, `limit` bytes at most; a failure ends it early.
+/// Reads what can be had of an error's body: `max_error_bytes` at most and within `error_body`. A
+/// failure ends it early, because the status that it belongs to is known already.
 pub(super) async fn read_start(
     body: &mut UpstreamBody,
     mut clocks: AnswerClocks,
-    limit: usize,
+    bounds: &UpstreamBounds,
 ) -> Bytes {
+    let limit = bounds.max_error_bytes;
     let mut text = BytesMut::new();
-    while let Ok(Some(chunk)) = next(body, &mut clocks).await {
-        let room = limit - text.len();
-        text.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if text.len() == limit {
-            break;
+    let reading = async {
+        while let Ok(Some(chunk)) = next(body, &mut clocks).await {
+            let room = limit - text.len();
+            text.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if text.len() == limit {
+                break;
+            }
         }
-    }
+    };
+    // What has come by then is used.
+    let _ = timeout(bounds.error_body, reading).await;
     text.freeze()
 }
 

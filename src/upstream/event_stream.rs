@@ -1,16 +1,16 @@
 //! The event pump: bytes → events → hold → client, under the clocks, to a truthful end.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use tokio::time::{Instant, Sleep, sleep_until};
+use futures_util::{StreamExt, future::poll_immediate};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::{
     UpstreamError,
-    announcer::{Announcer, ClientLeft, EventSender, NotTaken, Pace},
-    call::{CallPlan, Opened},
-    clocks::{AnswerClocks, Due},
+    announcer::{Announcer, EventSender},
+    call::{Answered, CallPlan, Opened},
+    clocks::{AnswerClocks, Clock, Due},
     hold::HeldEvents,
     http_client::{UpstreamBody, UpstreamHead},
     messages::{Tally, UpstreamEnd},
@@ -20,14 +20,16 @@ use crate::{
     completion::{CompletionEvent, EventKind},
     error::respond::rescue_upstream,
     event_filter::EventFilter,
-    metadata::{Opening, Timings, UpstreamMetadata, clean_text},
+    metadata::{Timings, UpstreamMetadata, clean_text},
     providers::EventReader,
+    response::delivery::{ClientLeft, DeliverySender, Pace},
 };
 
 /// One answer that is an event stream, from its head to its end.
 pub(super) struct EventStream {
     plan: CallPlan,
-    body: UpstreamBody,
+    /// `None` once the provider is let go.
+    body: Option<UpstreamBody>,
     decoder: SseDecoder,
     reader: Box<dyn EventReader>,
     filter: EventFilter,
@@ -48,11 +50,12 @@ enum Outlet {
 }
 
 impl Outlet {
-    fn client_has_left(&self) -> bool {
+    /// What tells of the client's leaving; `None` once nothing more is to be told.
+    fn client(&self) -> Option<&DeliverySender> {
         match self {
-            Self::Held(held) => held.announcer.client_has_left(),
-            Self::Open(sender) => sender.client_has_left(),
-            Self::Closed => true,
+            Self::Held(held) => Some(held.announcer.client()),
+            Self::Open(sender) => Some(sender.client()),
+            Self::Closed => None,
         }
     }
 }
@@ -62,6 +65,15 @@ struct Held {
     head: UpstreamHead,
     timings: Timings,
     events: HeldEvents,
+}
+
+/// Why the client takes no more.
+#[derive(Clone, Copy, Debug)]
+enum NotTaken {
+    /// It left.
+    Left,
+    /// It took nothing for as long as `clocks.client_write` allows.
+    Stalled,
 }
 
 /// Why the pump stops before the provider's own end.
@@ -77,6 +89,12 @@ enum Stop {
 impl From<NotTaken> for Stop {
     fn from(reason: NotTaken) -> Self {
         Self::NotTaken(reason)
+    }
+}
+
+impl From<ClientLeft> for NotTaken {
+    fn from(_: ClientLeft) -> Self {
+        Self::Left
     }
 }
 
@@ -134,7 +152,7 @@ impl EventStream {
             })),
             has_content: false,
             tally: Tally::default(),
-            body,
+            body: Some(body),
             clocks,
             plan,
         }
@@ -142,25 +160,28 @@ impl EventStream {
 
     /// Pumps until the provider ended, failed, or the client takes no more; tells the client which.
     /// The rest of the body comes back where the provider ended well.
-    pub(super) async fn relay(mut self) -> (UpstreamEnd, Tally, Option<UpstreamBody>) {
+    pub(super) async fn relay(mut self) -> Answered {
         let stop = match self.pump().await {
-            Ok(()) => self.close().await.err(),
+            Ok(()) => self.close().await.err().map(Stop::NotTaken),
             Err(stop) => Some(stop),
         };
         self.tally.replaced_utf8 = self.decoder.replaced_utf8();
         let Some(stop) = stop else {
-            return (UpstreamEnd::Completed, self.tally, Some(self.body));
+            return (UpstreamEnd::Completed, self.tally, self.body);
         };
-        let end = match stop {
-            Stop::Failed(error) => match self.tell(&error).await {
-                Ok(()) => UpstreamEnd::Failed(error),
-                Err(reason) => self.not_taken(reason),
-            },
-            Stop::ToldItself(error) => match self.close().await {
-                Err(Stop::NotTaken(reason)) => self.not_taken(reason),
-                _ => UpstreamEnd::Failed(error),
-            },
-            Stop::NotTaken(reason) => self.not_taken(reason),
+        // The provider is let go before a client is told who may be slow to listen.
+        self.body = None;
+        let (told, error) = match stop {
+            Stop::Failed(error) => (self.tell(&error).await, Some(error)),
+            Stop::ToldItself(error) => (self.close().await, Some(error)),
+            Stop::NotTaken(reason) => (Err(reason), None),
+        };
+        let end = match (told, error) {
+            (Ok(()), Some(error)) => UpstreamEnd::Failed(error),
+            (Err(NotTaken::Stalled), _) => {
+                UpstreamEnd::ClientStalled(self.plan.clocks.client_write)
+            }
+            (Err(NotTaken::Left) | Ok(()), _) => UpstreamEnd::ClientLeft,
         };
         (end, self.tally, None)
     }
@@ -197,7 +218,11 @@ impl EventStream {
         if self.plan.draining.has_ended() {
             return Err(UpstreamError::Draining.into());
         }
-        if self.outlet.client_has_left() {
+        if self
+            .outlet
+            .client()
+            .is_none_or(DeliverySender::client_has_left)
+        {
             return Err(NotTaken::Left.into());
         }
         self.clocks.heard(now);
@@ -231,8 +256,11 @@ impl EventStream {
 
     async fn pass(&mut self, event: CompletionEvent) -> Result<Flow, Stop> {
         self.tally.usage = event.usage.or(self.tally.usage);
-        match &event.kind {
-            EventKind::Error(_) => return Err(self.pass_error(event).await?),
+        match event.kind {
+            EventKind::Error(error) => {
+                let error = UpstreamError::ErrorEvent(*error);
+                return Err(self.pass_error(event.raw, error).await?);
+            }
             EventKind::End => {
                 self.commit().await?;
                 self.send(event.raw).await?;
@@ -265,17 +293,12 @@ impl EventStream {
 
     /// An error event ends the stream. Before commit it becomes a real status; after it the
     /// provider's own words go out as they came, unless they hold what no client may see.
-    async fn pass_error(&mut self, event: CompletionEvent) -> Result<Stop, Stop> {
-        let EventKind::Error(error) = event.kind else {
-            return Err(UpstreamError::BadEvent.into());
-        };
-        let error = UpstreamError::ErrorEvent(*error);
-        if matches!(self.outlet, Outlet::Held(_))
-            || clean_text::holds_markup_or_secret(&event.raw.data)
-        {
+    async fn pass_error(&mut self, raw: SseEvent, error: UpstreamError) -> Result<Stop, Stop> {
+        let is_held = matches!(self.outlet, Outlet::Held(_));
+        if is_held || clean_text::holds_markup_or_secret(&raw.data) {
             return Ok(Stop::Failed(error));
         }
-        self.send(event.raw).await?;
+        self.send(raw).await?;
         Ok(Stop::ToldItself(error))
     }
 
@@ -296,12 +319,7 @@ impl EventStream {
             mut events,
         } = *held;
         timings.first_event = self.tally.time_to_first_event;
-        let metadata = UpstreamMetadata {
-            head: Some(head),
-            opening: Opening::Events,
-            timings,
-            attempts: 1,
-        };
+        let metadata = UpstreamMetadata::events(head, timings);
         self.outlet = Outlet::Open(announcer.announce(metadata).await?);
         self.clocks.committed();
         for event in events.take() {
@@ -310,11 +328,25 @@ impl EventStream {
         Ok(())
     }
 
+    /// Hands one event to the client. Nearly always there is room at once; where there is none, the
+    /// clocks that a reader cannot stop run on.
     async fn send(&mut self, event: SseEvent) -> Result<(), Stop> {
         let Outlet::Open(sender) = &self.outlet else {
             return Err(NotTaken::Left.into());
         };
-        let pace = sender.send(event, self.plan.clocks.client_write).await?;
+        let mut handing = pin!(sender.send(event));
+        let pace = match poll_immediate(&mut handing).await {
+            Some(pace) => pace?,
+            None => tokio::select! {
+                biased;
+                pace = &mut handing => pace?,
+                () = self.plan.draining.ended() => return Err(UpstreamError::Draining.into()),
+                () = sleep_until(self.clocks.total_at()) => {
+                    return Err(self.plan.clocks.expired(Clock::Total).into());
+                }
+                () = sleep(self.plan.clocks.client_write) => return Err(NotTaken::Stalled.into()),
+            },
+        };
         self.tally.events += 1;
         if pace == Pace::Waited {
             // The reader was slow: that was no silence of the provider.
@@ -324,11 +356,13 @@ impl EventStream {
     }
 
     /// Says that all has been said.
-    async fn close(&mut self) -> Result<(), Stop> {
-        if let Outlet::Open(sender) = std::mem::replace(&mut self.outlet, Outlet::Closed) {
-            sender.end(self.plan.clocks.client_write).await?;
-        }
-        Ok(())
+    async fn close(&mut self) -> Result<(), NotTaken> {
+        let Outlet::Open(sender) = std::mem::replace(&mut self.outlet, Outlet::Closed) else {
+            return Ok(());
+        };
+        let client_write = self.plan.clocks.client_write;
+        let ended = timeout(client_write, sender.end()).await;
+        Ok(ended.map_err(|_| NotTaken::Stalled)??)
     }
 
     /// Tells the client of a failure by the door that is open: a status before commit, an error event
@@ -342,34 +376,22 @@ impl EventStream {
                     timings,
                     ..
                 } = *held;
-                let opening = Opening::Failed(error.clone());
-                let metadata = UpstreamMetadata {
-                    head: Some(head),
-                    opening,
-                    timings,
-                    attempts: 1,
-                };
-                announcer
-                    .announce(metadata)
-                    .await
-                    .map(drop)
-                    .map_err(|ClientLeft| NotTaken::Left)
+                let metadata = UpstreamMetadata::failed(Some(head), timings, error.clone());
+                Ok(announcer.announce(metadata).await.map(drop)?)
             }
             Outlet::Open(sender) => {
                 let rescue = rescue_upstream(error, &self.plan.model, Some(self.received));
                 let event = self.plan.dialect.error_event(&rescue.report);
-                sender.send(event, self.plan.clocks.client_write).await?;
+                let telling = async {
+                    sender.send(event).await?;
+                    sender.end().await
+                };
+                let told = timeout(self.plan.clocks.client_write, telling).await;
+                told.map_err(|_| NotTaken::Stalled)??;
                 self.tally.events += 1;
-                sender.end(self.plan.clocks.client_write).await
+                Ok(())
             }
-            Outlet::Closed => Err(NotTaken::Left),
-        }
-    }
-
-    fn not_taken(&self, reason: NotTaken) -> UpstreamEnd {
-        match reason {
-            NotTaken::Left => UpstreamEnd::ClientLeft,
-            NotTaken::Stalled => UpstreamEnd::ClientStalled(self.plan.clocks.client_write),
+            Outlet::Closed => Ok(()),
         }
     }
 
@@ -381,16 +403,14 @@ impl EventStream {
             self.timer.as_mut().reset(at);
         }
         let client_left = async {
-            match &self.outlet {
-                Outlet::Held(held) => held.announcer.client_left().await,
-                Outlet::Open(sender) => sender.client_left().await,
-                Outlet::Closed => {}
+            if let Some(client) = self.outlet.client() {
+                client.client_left().await;
             }
         };
         tokio::select! {
             // Bytes come first: where there are some, none of the others need be asked.
             biased;
-            chunk = self.body.next() => match chunk {
+            chunk = next_chunk(&mut self.body) => match chunk {
                 Some(Ok(chunk)) => Ok(Turn::Bytes(chunk)),
                 Some(Err(UpstreamError::Truncated)) if !self.has_content => {
                     Err(UpstreamError::Empty.into())
@@ -410,4 +430,8 @@ impl EventStream {
             }
         }
     }
+}
+
+async fn next_chunk(body: &mut Option<UpstreamBody>) -> Option<Result<Bytes, UpstreamError>> {
+    body.as_mut()?.next().await
 }

@@ -1,7 +1,10 @@
 //! Each clock, set to tens of milliseconds over real sockets: the error names it and its length.
 
+use std::time::Duration;
+
 use herald::testkit::{Framing, Happened, Script, ScriptedProvider, TestGateway, chat as scripted};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::support::{Client, Reply, chat, completion_request, stream_request};
 
@@ -206,4 +209,40 @@ async fn a_slow_reader_is_not_taken_for_a_silent_provider() {
         })
         .await;
     assert_eq!(reply.events().await.last().unwrap(), "[DONE]");
+}
+
+#[actix_web::test]
+async fn the_total_runs_on_while_a_reader_is_slow() {
+    let text = "x".repeat(16 * 1024);
+    let script = Script::sse()
+        .flood(scripted::text(&text), 10_000)
+        .done()
+        .finish();
+    let provider = ScriptedProvider::start([script]).await;
+    let gateway = TestGateway::in_front_of(&provider).await;
+    let mut client = Client::connect(gateway.address()).await;
+    // `client_write` is half a minute: it is the total that frees the provider here.
+    client
+        .post_chat_with(&stream_request(), &[("x-timeout-ms", "300")])
+        .await;
+    let reply = client.reply().await;
+    let began = Instant::now();
+    provider.caller_left().await;
+    assert!(began.elapsed() < Duration::from_secs(5));
+    drop(reply);
+}
+
+#[actix_web::test]
+async fn an_error_is_told_although_its_body_does_not_come() {
+    let script = Script::json(429, "{}")
+        .header("retry-after", "7")
+        .framing(Framing::Declared(100))
+        .stall();
+    let provider = ScriptedProvider::start([script]).await;
+    let gateway = TestGateway::tuned(&provider, "[upstream]\nerror_body = \"40ms\"\n").await;
+    let reply = chat(gateway.address(), &stream_request()).await;
+    assert_eq!(
+        (reply.status, reply.header("retry-after")),
+        (429, Some("7"))
+    );
 }

@@ -10,7 +10,7 @@ use actix_web::{
 };
 use bytes::Bytes;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::oneshot,
     time::{Instant, timeout},
 };
 
@@ -19,7 +19,11 @@ use crate::{
     error::{GatewayError, RequestError},
     middleware::record_of,
     providers::outgoing_headers,
-    response::{Answer, ResponseActor, delivery::DeliveryStream, sse_body::SseBody},
+    response::{
+        Answer, ResponseActor,
+        delivery::{self, DeliveryStream},
+        sse_body::SseBody,
+    },
     settings::VerifiedSettings,
     startup::Worker,
     telemetry::request_record::RequestRecord,
@@ -68,7 +72,8 @@ async fn answer(
         .app_data::<Worker>()
         .ok_or(GatewayError::NotMounted)?;
 
-    let (events, delivered) = mpsc::channel(settings.stream.queue_events);
+    let bounds = settings.stream;
+    let (deliveries, delivered) = delivery::channel(bounds.queue_events, bounds.queue_bytes);
     let (answer, answered) = oneshot::channel();
     let response = ResponseActor::new(
         answer,
@@ -90,7 +95,7 @@ async fn answer(
             dialect: &OpenAiDialect,
             draining: gateway.drain().watch(),
         },
-        announcer: Announcer::new(response.clone().recipient(), events),
+        announcer: Announcer::new(response.clone().recipient(), deliveries),
         finished: response.recipient(),
     })
     .start();
@@ -101,7 +106,7 @@ async fn answer(
             let events = DeliveryStream::new(delivered, report);
             Ok(head
                 .into_builder()
-    .body(SseBody::new(events, settings.heartbeat)))
+                .body(SseBody::new(events, settings.heartbeat)))
         }
         Answer::Document { head, body } => Ok(head.into_builder().body(body)),
     }

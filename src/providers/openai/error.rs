@@ -102,7 +102,9 @@ fn from_value(error: &Value) -> ProviderError {
         .iter()
         .find_map(|name| as_status(fields.get(*name)?));
     let by_word = || {
-        code.as_ref().and_then(Value::as_str).and_then(status_of)
+        code.as_ref()
+            .and_then(Value::as_str)
+            .and_then(status_of)
             .or_else(|| kind.as_deref().and_then(status_of))
     };
     ProviderError {
