@@ -1,6 +1,6 @@
 //! Our own words between what a client speaks and what a provider speaks.
 
-use std::ops::Range;
+use std::{fmt, ops::Range};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use crate::upstream::sse_decoder::SseEvent;
 ///
 /// The body is kept as it came: where both sides speak one dialect it goes upstream byte for byte,
 /// but for the edits that a provider's module names.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CompletionRequest {
     /// The model the client asked for; the name in the settings, not the provider's.
     pub model: String,
@@ -26,6 +26,17 @@ pub struct CompletionRequest {
     pub body: Bytes,
     /// Where the fields stand in it that a provider may need to edit.
     pub places: FieldPlaces,
+}
+
+/// Tells of the body only how long it is: it holds a prompt.
+impl fmt::Debug for CompletionRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CompletionRequest")
+            .field("model", &self.model)
+            .field("stream", &self.stream)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Byte ranges of a request's body, found while it was read the one time.
@@ -88,4 +99,32 @@ pub struct ProviderError {
     pub code: Option<Value>,
     /// The request's field at fault.
     pub param: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dialects::openai::parse_request, metadata::Opening, response::document_body::DocumentBody,
+    };
+
+    #[test]
+    fn no_debug_form_tells_a_prompt_or_a_completion() {
+        const SAID: &str = "what was said";
+        let body = Bytes::from(format!(r#"{{"model":"m","messages":"{SAID}"}}"#));
+        let event = SseEvent {
+            event: None,
+            id: None,
+            data: SAID.into(),
+        };
+        let forms = [
+            format!("{:?}", parse_request(body.clone()).unwrap()),
+            format!("{event:?}"),
+            format!("{:?}", Opening::Document(body.clone())),
+            format!("{:?}", DocumentBody::new(body)),
+        ];
+        for form in forms {
+            assert!(!form.contains(SAID), "{form}");
+        }
+    }
 }

@@ -3,7 +3,11 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
-use crate::{dialects::openai::Failure, error::RequestError, startup::Gateway};
+use crate::{
+    dialects::openai::Failure,
+    error::{RequestError, respond},
+    startup::Gateway,
+};
 
 /// `GET /health/live`: the process answers.
 pub(crate) async fn live() -> HttpResponse {
@@ -16,9 +20,15 @@ pub(crate) async fn ready(request: HttpRequest) -> HttpResponse {
         Some(gateway) if !gateway.drain().has_begun() => {
             HttpResponse::Ok().json(json!({ "status": "ready" }))
         }
-        Some(_) => HttpResponse::ServiceUnavailable().json(json!({ "status": "draining" })),
-        None => HttpResponse::ServiceUnavailable().json(json!({ "status": "not mounted" })),
+        Some(_) => not_ready("draining"),
+        None => not_ready("not mounted"),
     }
+}
+
+fn not_ready(status: &str) -> HttpResponse {
+    HttpResponse::ServiceUnavailable()
+        .insert_header(respond::retry_after(1))
+        .json(json!({ "status": status }))
 }
 
 /// Any other method on either path. Like the probes themselves it leaves no line in the log.

@@ -14,7 +14,10 @@ use herald::{
     settings::{Auth, ProcessEnvironment, Settings, VerifiedSettings},
     telemetry::subscriber,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
 
 /// A streaming gateway for LLM completions.
 #[derive(Parser)]
@@ -62,7 +65,17 @@ fn serve(settings: VerifiedSettings) -> Result<(), Box<dyn std::error::Error + S
         let gateway = Gateway::new(settings);
         let running = gateway.run()?;
         greet(&gateway, running.address());
-        running.serve(told_to_stop()?).await?;
+        let handle = running.handle();
+        let mut signals = Signals::listen()?;
+        let (stop, stopped) = oneshot::channel();
+        actix_web::rt::spawn(async move {
+            signals.next().await;
+            // A server that has failed by itself waits for no signal.
+            let _ = stop.send(());
+            signals.next().await;
+            handle.stop(false).await;
+        });
+        running.serve(async { drop(stopped.await) }).await?;
         Ok(())
     })
 }
@@ -88,16 +101,27 @@ fn greet(gateway: &Gateway, address: SocketAddr) {
     );
 }
 
-/// Resolves at SIGTERM, SIGINT or SIGQUIT.
-fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut quit = signal(SignalKind::quit())?;
-    Ok(async move {
+/// SIGTERM, SIGINT and SIGQUIT: the first begins the shutdown, the second ends it at once.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    quit: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        })
+    }
+
+    async fn next(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = quit.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.quit.recv() => {}
         }
-    })
+    }
 }

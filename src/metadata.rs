@@ -9,7 +9,7 @@ pub mod request_headers;
 pub mod status_table;
 pub mod trace_context;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use actix::Message;
 use bytes::Bytes;
@@ -67,7 +67,6 @@ impl UpstreamMetadata {
 }
 
 /// What follows the head.
-#[derive(Debug)]
 pub enum Opening {
     /// Events, through the channel.
     Events,
@@ -75,6 +74,17 @@ pub enum Opening {
     Document(Bytes),
     /// Nothing: the call failed.
     Failed(UpstreamError),
+}
+
+/// Tells of a document only how long it is: it is a completion.
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Events => f.write_str("Events"),
+            Self::Document(document) => write!(f, "Document({} bytes)", document.len()),
+            Self::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
+        }
+    }
 }
 
 /// How long the steps of the serving attempt took.

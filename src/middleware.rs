@@ -42,7 +42,7 @@ impl RootSpanBuilder for HeraldRootSpan {
             "request",
             request_id,
             method = request.method().as_str(),
-            path = logged_path(request),
+            path = loggable(request.path()),
         )
     }
 
@@ -63,7 +63,7 @@ pub(crate) async fn record_request(
     let record = RequestRecord::new(
         id.to_string(),
         request.method().to_string(),
-        logged_path(&request),
+        loggable(request.path()),
     );
     request.extensions_mut().insert(Rc::clone(&record));
 
@@ -78,8 +78,9 @@ pub(crate) async fn record_request(
     Ok(response.map_body(|_, inner| {
         let is_empty = matches!(inner.size(), BodySize::None | BodySize::Sized(0));
         BoxBody::new(RecordedBody {
-            inner: Box::pin(inner),
+            inner,
             record,
+            taken: 0,
             is_whole: is_empty,
         })
     }))
@@ -93,24 +94,23 @@ pub(crate) fn record_of(request: &HttpRequest) -> Rc<RequestRecord> {
     RequestRecord::new(
         Uuid::now_v7().to_string(),
         request.method().to_string(),
-        request.path().to_owned(),
+        loggable(request.path()),
     )
 }
 
-fn logged_path(request: &ServiceRequest) -> String {
-    // Only what a path may hold as it stands; a caller chooses it.
-    request
-        .path()
-        .chars()
-        .filter(char::is_ascii_graphic)
-        .take(MAX_LOGGED_PATH)
-        .collect()
+/// A path as a log line holds it: without what no path holds as it stands, and bounded; a caller
+/// chooses it.
+fn loggable(path: &str) -> String {
+    let graphic = path.chars().filter(char::is_ascii_graphic);
+    graphic.take(MAX_LOGGED_PATH).collect()
 }
 
 /// A body that notes its bytes, and at its end or its drop how the request ended.
 struct RecordedBody {
-    inner: Pin<Box<BoxBody>>,
+    inner: BoxBody,
     record: Rc<RequestRecord>,
+    /// Bytes so far.
+    taken: u64,
     is_whole: bool,
 }
 
@@ -125,13 +125,14 @@ impl MessageBody for RecordedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let item = self.inner.as_mut().poll_next(cx);
+        let item = Pin::new(&mut self.inner).poll_next(cx);
         match &item {
             Poll::Ready(Some(Ok(bytes))) => {
                 self.record.note_bytes(bytes.len());
+                self.taken += bytes.len() as u64;
                 // Of a body of known size actix asks for no end after the last byte.
-                if let BodySize::Sized(_) = self.inner.size() {
-                    self.is_whole = true;
+                if let BodySize::Sized(length) = self.inner.size() {
+                    self.is_whole = self.taken >= length;
                 }
             }
             Poll::Ready(None) => self.is_whole = true,

@@ -6,7 +6,7 @@ pub mod replay;
 use std::{fmt, sync::Arc};
 
 use actix_web::http::header::{
-    AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use bytes::Bytes;
 use secrecy::ExposeSecret;
@@ -116,6 +116,7 @@ const OWN_USER_AGENT: &str = concat!("herald/", env!("CARGO_PKG_VERSION"));
 pub fn outgoing_headers(
     provider: &VerifiedProvider,
     downstream: &HeaderMap,
+    stream: bool,
 ) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = provider.request_headers.select(downstream);
     for (name, value) in &provider.headers {
@@ -128,6 +129,12 @@ pub fn outgoing_headers(
         value.set_sensitive(true);
         headers.push((AUTHORIZATION, value));
     }
+    let accepted = if stream {
+        "text/event-stream, application/json"
+    } else {
+        "application/json"
+    };
+    headers.push((ACCEPT, HeaderValue::from_static(accepted)));
     headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
     if !headers.iter().any(|(name, _)| name == USER_AGENT) {
         headers.push((USER_AGENT, HeaderValue::from_static(OWN_USER_AGENT)));

@@ -37,6 +37,12 @@ impl<'a> RawObject<'a> {
             .map(|(_, value)| *value)
     }
 
+    /// The values of all members of that name.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &'a RawValue> {
+        let named = self.members.iter().filter(move |(key, _)| key == name);
+        named.map(|(_, value)| *value)
+    }
+
     /// Whether several members bear that name: readers differ on which of them counts.
     #[must_use]
     pub fn is_ambiguous(&self, name: &str) -> bool {

@@ -1,10 +1,11 @@
 //! The response side: one actor a request, which answers the client.
 
 pub mod delivery;
+pub mod document_body;
 pub mod head;
 pub mod sse_body;
 
-use std::{rc::Rc, sync::Arc};
+use std::{fmt, rc::Rc, sync::Arc};
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use bytes::Bytes;
@@ -25,7 +26,6 @@ use delivery::DeliveryReport;
 use head::ResponseHead;
 
 /// What the handler answers the client with.
-#[derive(Debug)]
 pub enum Answer {
     /// A head, and events after it.
     Events {
@@ -41,6 +41,18 @@ pub enum Answer {
         /// JSON.
         body: Bytes,
     },
+}
+
+/// Tells of a document only how long it is: it is a completion.
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Events { head, .. } => write!(f, "Events({})", head.status),
+            Self::Document { head, body } => {
+                write!(f, "Document({}, {} bytes)", head.status, body.len())
+            }
+        }
+    }
 }
 
 /// Owns the answer to one client: its head, once, and its outcome, once.

@@ -16,7 +16,7 @@ pub mod sse_decoder;
 pub use error::UpstreamError;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 
 use call::Call;
 
@@ -31,13 +31,18 @@ use call::Call;
 #[derive(Debug)]
 pub struct UpstreamActor {
     call: Option<Call>,
+    /// The span of whoever makes the actor: it starts in a task of its own, which has none.
+    span: Span,
 }
 
 impl UpstreamActor {
     /// An actor for one call; [`Actor::start`] sets it going.
     #[must_use]
     pub fn new(call: Call) -> Self {
-        Self { call: Some(call) }
+        Self {
+            call: Some(call),
+            span: Span::current(),
+        }
     }
 }
 
@@ -46,8 +51,7 @@ impl Actor for UpstreamActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let call = self.call.take().expect("an actor is started once");
-        // Actors do not inherit the span of the handler that starts them.
-        let run = call.run().instrument(tracing::Span::current());
+        let run = call.run().instrument(self.span.clone());
         ctx.spawn(run.into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }

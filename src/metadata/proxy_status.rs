@@ -6,96 +6,51 @@ use sfv::{ItemSerializer, KeyRef, StringRef, TokenRef, key_ref, token_ref};
 /// Why no answer of the provider stands behind ours: the error types of RFC 9209 that Herald uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProxyError {
-    /// The name lookup took too long (section 2.3.1).
-    DnsTimeout,
     /// The name lookup failed (section 2.3.2).
     DnsError,
-    /// No target is configured for the request (section 2.3.3).
-    DestinationNotFound,
-    /// Herald holds the provider to be down and did not call it (section 2.3.4).
+    /// The provider, or the forward proxy before it, could not be reached (section 2.3.4).
     DestinationUnavailable,
-    /// Settings forbid the address (section 2.3.5).
-    DestinationIpProhibited,
-    /// No route leads to the address (section 2.3.6).
-    DestinationIpUnroutable,
     /// The provider refused the connection (section 2.3.7).
     ConnectionRefused,
     /// The connection broke before the answer was complete (section 2.3.8).
     ConnectionTerminated,
     /// Connecting took longer than the clock `connect` (section 2.3.9).
     ConnectionTimeout,
-    /// Nothing came for longer than the clock `idle` (section 2.3.10).
-    ConnectionReadTimeout,
-    /// The provider did not take the request in time (section 2.3.11).
-    ConnectionWriteTimeout,
-    /// No connection was free within Herald's own bound (section 2.3.12).
-    ConnectionLimitReached,
     /// The TLS handshake failed (section 2.3.13).
     TlsProtocolError,
     /// The provider's certificate was not accepted (section 2.3.14).
     TlsCertificateError,
-    /// The provider answered the TLS handshake with an alert (section 2.3.15).
-    TlsAlertReceived,
-    /// The request was at fault and Herald answered it (section 2.3.16).
-    HttpRequestError,
-    /// Herald refused the request, by a limit or a policy (section 2.3.17).
-    HttpRequestDenied,
     /// The answer ended before its end (section 2.3.18).
     HttpResponseIncomplete,
-    /// The answer's header section was too large (section 2.3.19).
-    HttpResponseHeaderSectionSize,
     /// The answer's body was too large (section 2.3.21).
     HttpResponseBodySize,
-    /// The answer's chunks could not be read (section 2.3.24).
-    HttpResponseTransferCoding,
     /// The answer was compressed although identity was asked for (section 2.3.25).
     HttpResponseContentCoding,
-    /// The answer took longer than the clock `head`, `first_event` or `total` (section 2.3.26).
+    /// The answer took longer than the clock `head`, `first_event`, `idle` or `total` (section 2.3.26).
     HttpResponseTimeout,
-    /// The provider spoke something else than HTTP/1.1 (section 2.3.28).
+    /// The provider spoke something else than HTTP/1.1, or than its own protocol (section 2.3.28).
     HttpProtocolError,
-    /// Herald answered by itself although nothing failed (section 2.3.29).
+    /// Herald ended the answer by itself: it is shutting down (section 2.3.29).
     ProxyInternalResponse,
-    /// Herald itself failed (section 2.3.30).
-    ProxyInternalError,
-    /// Herald's settings are at fault (section 2.3.31).
-    ProxyConfigurationError,
-    /// The request had passed through this Herald before (section 2.3.32).
-    ProxyLoopDetected,
 }
 
 impl ProxyError {
     /// The registered name of the error type.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::DnsTimeout => "dns_timeout",
             Self::DnsError => "dns_error",
-            Self::DestinationNotFound => "destination_not_found",
             Self::DestinationUnavailable => "destination_unavailable",
-            Self::DestinationIpProhibited => "destination_ip_prohibited",
-            Self::DestinationIpUnroutable => "destination_ip_unroutable",
             Self::ConnectionRefused => "connection_refused",
             Self::ConnectionTerminated => "connection_terminated",
             Self::ConnectionTimeout => "connection_timeout",
-            Self::ConnectionReadTimeout => "connection_read_timeout",
-            Self::ConnectionWriteTimeout => "connection_write_timeout",
-            Self::ConnectionLimitReached => "connection_limit_reached",
             Self::TlsProtocolError => "tls_protocol_error",
             Self::TlsCertificateError => "tls_certificate_error",
-            Self::TlsAlertReceived => "tls_alert_received",
-            Self::HttpRequestError => "http_request_error",
-            Self::HttpRequestDenied => "http_request_denied",
             Self::HttpResponseIncomplete => "http_response_incomplete",
-            Self::HttpResponseHeaderSectionSize => "http_response_header_section_size",
             Self::HttpResponseBodySize => "http_response_body_size",
-            Self::HttpResponseTransferCoding => "http_response_transfer_coding",
             Self::HttpResponseContentCoding => "http_response_content_coding",
             Self::HttpResponseTimeout => "http_response_timeout",
             Self::HttpProtocolError => "http_protocol_error",
             Self::ProxyInternalResponse => "proxy_internal_response",
-            Self::ProxyInternalError => "proxy_internal_error",
-            Self::ProxyConfigurationError => "proxy_configuration_error",
-            Self::ProxyLoopDetected => "proxy_loop_detected",
         }
     }
 }

@@ -12,12 +12,21 @@ use futures_util::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 /// What passes through the bounded channel of one request.
-#[derive(Debug)]
 pub enum Delivery {
     /// One event, with the room that it takes up until the body has it.
     Event(sse::Event, OwnedSemaphorePermit),
     /// All has been said.
     End,
+}
+
+/// Tells nothing of an event: it may be a completion.
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Event(..) => "Event",
+            Self::End => "End",
+        })
+    }
 }
 
 /// The client left: nobody takes what is delivered.

@@ -14,9 +14,7 @@ use actix_web::{
 
 use crate::{
     error::respond::{Rescue, is_valid_retry_after, proxy_error, retry_after},
-    metadata::{
-        Opening, Timings, UpstreamMetadata, header_policy::Forwarded, proxy_status::proxy_status,
-    },
+    metadata::{Opening, Timings, UpstreamMetadata, proxy_status::proxy_status},
     settings::{VerifiedModel, VerifiedSettings},
     telemetry::request_record::RequestRecord,
 };
@@ -76,11 +74,14 @@ impl ResponseHead {
             let is_unchanged =
                 provider.status_table.map(head.status.as_u16()).unchanged && status == head.status;
             let forwarded = provider.header_policy.forward(&head.headers, is_unchanged);
-            report_losses(&forwarded, provider.id.as_str());
-            let valid = |(name, value): &(HeaderName, HeaderValue)| {
-                name != RETRY_AFTER || is_valid_retry_after(value)
-            };
-            headers.extend(forwarded.headers.into_iter().filter(valid));
+            record.note_lost_headers(forwarded.over_cap, forwarded.invalid);
+            let mut has_retry_after = false;
+            headers.extend(forwarded.headers.into_iter().filter(|(name, value)| {
+                // One that says something, and only one.
+                name != RETRY_AFTER
+                    || (is_valid_retry_after(value)
+                        && !std::mem::replace(&mut has_retry_after, true))
+            }));
             headers.push((X_UPSTREAM_STATUS, HeaderValue::from(head.status.as_u16())));
         }
         let generation = HeaderValue::from(settings.generation);
@@ -104,7 +105,6 @@ impl ResponseHead {
             ));
         }
         if let Some(rescue) = rescue {
-            headers.retain(|(name, _)| !rescue.headers.iter().any(|(own, _)| own == name));
             headers.extend(rescue.headers);
         }
         if status == StatusCode::SERVICE_UNAVAILABLE
@@ -131,18 +131,6 @@ fn content_type(opening: &Opening) -> HeaderValue {
         Opening::Events => "text/event-stream",
         Opening::Document(_) | Opening::Failed(_) => "application/json",
     })
-}
-
-/// Says in the log what the caps or the validation kept back; values are not told.
-fn report_losses(forwarded: &Forwarded, provider: &str) {
-    if forwarded.over_cap > 0 || forwarded.invalid > 0 {
-        tracing::warn!(
-            provider,
-            headers_over_cap = forwarded.over_cap,
-            headers_invalid = forwarded.invalid,
-            "some of the provider's headers were not forwarded"
-        );
-    }
 }
 
 /// A name of ours as a header value: what is not visible ASCII is percent-encoded.

@@ -74,6 +74,8 @@ pub struct RequestRecord {
     served: RefCell<Option<Served>>,
     upstream_status: Cell<Option<u16>>,
     attempts: Cell<u32>,
+    /// Over the caps, and invalid.
+    lost_headers: Cell<(usize, usize)>,
     tally: Cell<Tally>,
 }
 
@@ -104,6 +106,7 @@ impl RequestRecord {
             served: RefCell::default(),
             upstream_status: Cell::default(),
             attempts: Cell::default(),
+            lost_headers: Cell::default(),
             tally: Cell::default(),
         })
     }
@@ -149,6 +152,11 @@ impl RequestRecord {
         self.tally.set(*tally);
     }
 
+    /// Notes how many of the provider's header values the caps kept back, and how many were invalid.
+    pub fn note_lost_headers(&self, over_cap: usize, invalid: usize) {
+        self.lost_headers.set((over_cap, invalid));
+    }
+
     /// Notes the head that went out.
     pub fn note_head(&self, status: StatusCode) {
         self.status.set(Some(status));
@@ -189,6 +197,11 @@ impl RequestRecord {
     }
 }
 
+/// A count that is told only where there is something to tell.
+fn positive(count: usize) -> Option<usize> {
+    (count > 0).then_some(count)
+}
+
 fn millis(length: Option<Duration>) -> Option<f64> {
     length.map(|length| (length.as_secs_f64() * 1_000_000.0).round() / 1000.0)
 }
@@ -203,6 +216,7 @@ impl Drop for RequestRecord {
         let served = self.served.get_mut().take();
         let served = served.as_ref();
         let tally = self.tally.get();
+        let (over_cap, invalid) = self.lost_headers.get();
         let _entered = self.span.enter();
         tracing::info!(
             target: "herald::request",
@@ -229,7 +243,38 @@ impl Drop for RequestRecord {
             completion_tokens = tally.usage.map(|usage| usage.completion_tokens),
             empty_events = (tally.empty_events > 0).then_some(tally.empty_events),
             replaced_utf8_events = (tally.replaced_utf8 > 0).then_some(tally.replaced_utf8),
+            headers_over_cap = positive(over_cap),
+            headers_invalid = positive(invalid),
             "request finished"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_success_that_the_client_did_not_wait_for_is_none() {
+        let failed = Outcome::Failed {
+            code: "upstream_idle",
+            origin: Origin::Upstream,
+        };
+        for (noted, broke_off, expected) in [
+            (Some(Outcome::Completed), false, Outcome::Completed),
+            (Some(Outcome::Completed), true, Outcome::Cancelled),
+            (Some(failed), true, failed),
+            (Some(Outcome::Stalled), true, Outcome::Stalled),
+            (None, true, Outcome::Cancelled),
+        ] {
+            let record = RequestRecord::new("id".into(), "POST".into(), "/".into());
+            if let Some(outcome) = noted {
+                record.conclude(outcome);
+            }
+            if broke_off {
+                record.note_broken_off();
+            }
+            assert_eq!(record.outcome(), expected);
+        }
     }
 }

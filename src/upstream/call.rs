@@ -1,6 +1,6 @@
 //! One call: opens it, and takes the way that its answer calls for.
 
-use std::{pin::pin, sync::Arc};
+use std::{fmt, pin::pin, sync::Arc};
 
 use actix::Recipient;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -44,7 +44,6 @@ pub struct Call {
 }
 
 /// What to ask, of whom, and under which bounds.
-#[derive(Debug)]
 pub struct CallPlan {
     /// This worker's client.
     pub http_client: HttpClient,
@@ -64,6 +63,16 @@ pub struct CallPlan {
     pub dialect: &'static dyn Dialect,
     /// Tells when streams must end because the gateway shuts down.
     pub draining: Draining,
+}
+
+/// Tells nothing of the headers: they hold the provider's key.
+impl fmt::Debug for CallPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallPlan")
+            .field("provider", &self.model.provider.id)
+            .field("request", &self.request)
+            .finish_non_exhaustive()
+    }
 }
 
 /// An answer whose head is in.

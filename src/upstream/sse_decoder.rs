@@ -12,7 +12,7 @@ mod work;
 #[cfg(test)]
 mod tests;
 
-use std::mem;
+use std::{fmt, mem};
 
 use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
@@ -25,7 +25,7 @@ use self::{
 };
 
 /// One event as the provider sent it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SseEvent {
     /// The `event` field; `None` if absent or empty.
     pub event: Option<ByteString>,
@@ -33,6 +33,17 @@ pub struct SseEvent {
     pub id: Option<ByteString>,
     /// The `data` lines, joined with LF.
     pub data: ByteString,
+}
+
+/// Tells of the data only how long it is: it may be a completion.
+impl fmt::Debug for SseEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SseEvent")
+            .field("event", &self.event)
+            .field("id", &self.id)
+            .field("data_bytes", &self.data.len())
+            .finish()
+    }
 }
 
 impl SseEvent {

@@ -37,6 +37,10 @@ async fn the_head_tells_what_the_provider_said_before_any_event() {
     assert!(reply.header("x-herald-request-id").is_some());
     assert!(reply.header("x-upstream-time-to-first-token").is_some());
     assert_eq!(reply.header("proxy-status"), None);
+    let cached = reply.header("cache-control");
+    assert_eq!(cached, Some("no-cache, no-transform"));
+    assert_eq!(reply.header("content-encoding"), Some("identity"));
+    assert_eq!(reply.header("x-accel-buffering"), Some("no"));
     assert_eq!(
         reply.chunk().await.unwrap(),
         format!("data: {}\n\n", scripted::text("Hel"))

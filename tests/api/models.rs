@@ -56,11 +56,27 @@ async fn health_tells_live_and_ready_until_the_shutdown_begins() {
     assert_eq!(get(&gateway, "/health/ready").await.status, 200);
     gateway.gateway().drain().begin();
     assert_eq!(get(&gateway, "/health/live").await.status, 200);
-    assert_eq!(get(&gateway, "/health/ready").await.status, 503);
+    let not_ready = get(&gateway, "/health/ready").await;
+    assert_eq!(not_ready.status, 503);
+    assert_eq!(not_ready.header("retry-after"), Some("1"));
     let mut refused = get(&gateway, "/v1/models").await;
     assert_eq!(
         (refused.status, refused.header("retry-after")),
         (503, Some("1"))
     );
+    // The connection is closed, so that the client's next request finds another gateway.
+    assert_eq!(refused.header("connection"), Some("close"));
     assert_eq!(refused.json().await["error"]["code"], "gateway_draining");
+}
+
+#[actix_web::test]
+async fn a_wrong_method_on_health_is_405_in_the_same_shape() {
+    let gateway = TestGateway::start().await;
+    let mut client = Client::connect(gateway.address()).await;
+    client
+        .send("POST /health/ready HTTP/1.1\r\nhost: h\r\ncontent-length: 0\r\n\r\n")
+        .await;
+    let mut reply = client.reply().await;
+    assert_eq!((reply.status, reply.header("allow")), (405, Some("GET")));
+    assert_eq!(reply.json().await["error"]["code"], "method_not_allowed");
 }

@@ -2,7 +2,7 @@
 
 use herald::testkit::{Script, ScriptedProvider, TestGateway, chat as scripted};
 
-use crate::support::{Client, LogLines, chat, completion_request, stream_request};
+use crate::support::{Client, Line, LogLines, chat, completion_request, stream_request};
 
 #[actix_web::test]
 async fn a_completed_stream_leaves_one_line_with_all_of_it() {
@@ -120,4 +120,67 @@ async fn a_refused_request_leaves_its_line_too() {
     );
     assert_eq!(line["error_origin"], "downstream");
     assert!(!format!("{line:?}").contains("sk-secret"));
+}
+
+#[actix_web::test]
+async fn headers_that_were_kept_back_are_counted() {
+    let lines = LogLines::collect();
+    let script = (0..70).fold(Script::chat(["a"]), |script, index| {
+        script.header(&format!("x-ratelimit-{index:02}"), "1")
+    });
+    let provider = ScriptedProvider::start([script.header("x-request-id", b"\xff")]).await;
+    let gateway = TestGateway::in_front_of(&provider).await;
+    let mut reply = chat(gateway.address(), &stream_request()).await;
+    let id = reply.header("x-herald-request-id").unwrap().to_owned();
+    reply.events().await;
+    let line = lines.of(&id).await;
+    assert_eq!(line["headers_over_cap"], "6");
+    assert_eq!(line["headers_invalid"], "1");
+}
+
+#[actix_web::test]
+async fn a_large_document_that_nobody_takes_is_not_completed() {
+    let lines = LogLines::collect();
+    let document = scripted::completion(&"x".repeat(24 << 20));
+    let provider = ScriptedProvider::start([Script::json(200, document)]).await;
+    let gateway = TestGateway::in_front_of(&provider).await;
+    let reply = chat(gateway.address(), &completion_request()).await;
+    assert_eq!(reply.status, 200);
+    let id = reply.header("x-herald-request-id").unwrap().to_owned();
+    drop(reply);
+    assert_eq!(lines.of(&id).await["outcome"], "cancelled");
+}
+
+#[actix_web::test]
+async fn a_client_who_leaves_while_it_uploads_is_no_failure() {
+    let lines = LogLines::collect();
+    let gateway = TestGateway::start().await;
+    let mut client = Client::connect(gateway.address()).await;
+    client
+        .send(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\n\
+             content-length: 99\r\n\r\n",
+        )
+        .await;
+    client.interim().await;
+    client.send("{").await;
+    drop(client);
+    let uploads = |line: &Line| !line.contains_key("stream") && line["method"] == "POST";
+    let lines = lines.wait(uploads).await;
+    assert_eq!(lines[0]["outcome"], "cancelled");
+}
+
+#[actix_web::test]
+async fn a_refusal_of_any_route_is_noted_as_one() {
+    let lines = LogLines::collect();
+    let gateway = TestGateway::start().await;
+    let mut client = Client::connect(gateway.address()).await;
+    client
+        .send("GET /v1/models/nobody HTTP/1.1\r\nhost: h\r\n\r\n")
+        .await;
+    let reply = client.reply().await;
+    let id = reply.header("x-herald-request-id").unwrap();
+    let line = lines.of(id).await;
+    assert_eq!(line["outcome"], "failed");
+    assert_eq!(line["error_code"], "model_not_found");
 }

@@ -1,6 +1,6 @@
 //! What Herald takes from clients, how it goes upstream, and how it is refused.
 
-use herald::testkit::{Gate, Script, ScriptedProvider, TestGateway, chat as scripted};
+use herald::testkit::{Script, ScriptedProvider, TestGateway, chat as scripted};
 use serde_json::{Value, json};
 
 use crate::support::{Client, Reply, chat, stream_request};
@@ -98,6 +98,35 @@ async fn a_missing_or_unknown_model_is_404() {
         let body = assert_refused(reply, 404, "model_not_found").await;
         assert_eq!(body["error"]["param"], "model");
     }
+}
+
+#[actix_web::test]
+async fn of_a_long_model_name_only_its_beginning_is_told() {
+    let gateway = TestGateway::start().await;
+    let body = format!(r#"{{"model":"{}"}}"#, "x".repeat(1 << 20));
+    let reply = post(&gateway, "/v1/chat/completions", &body).await;
+    let body = assert_refused(reply, 404, "model_not_found").await;
+    assert!(body.to_string().len() < 1_000);
+}
+
+#[actix_web::test]
+async fn an_http_1_0_client_gets_no_chunks_and_the_end_of_the_connection() {
+    let provider = ScriptedProvider::start([Script::chat(["a"])]).await;
+    let gateway = TestGateway::in_front_of(&provider).await;
+    let body = stream_request().to_string();
+    let mut client = Client::connect(gateway.address()).await;
+    client
+        .send(format!(
+            "POST /v1/chat/completions HTTP/1.0\r\nhost: h\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+        .await;
+    let mut reply = client.reply().await;
+    assert_eq!(reply.header("transfer-encoding"), None);
+    let text = reply.until_close().await;
+    let expected = format!("data: {}\n\n", scripted::role());
+    assert!(text.starts_with(&expected), "{text}");
+    assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
 }
 
 #[actix_web::test]
@@ -206,8 +235,6 @@ async fn expect_continue_and_chunked_bodies_work() {
 
 #[actix_web::test]
 async fn several_requests_run_on_one_connection() {
-    let gate = Gate::new();
-    gate.open();
     let provider = ScriptedProvider::start([
         Script::chat(["a"]),
         Script::json(429, "{}"),

@@ -6,7 +6,7 @@ use herald::testkit::{Framing, Gate, Script, ScriptedProvider, TestGateway, chat
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::support::{chat, completion_request, stream_request};
+use crate::support::{Client, chat, completion_request, stream_request};
 
 async fn events_of(script: Script) -> Vec<String> {
     let provider = ScriptedProvider::start([script]).await;
@@ -188,4 +188,30 @@ async fn a_shutdown_waits_for_a_stream_that_ends_in_time() {
     assert_eq!(reply.events().await.last().unwrap(), "[DONE]");
     // Nothing is left to wait for: the hour is not.
     gateway.stopped().await;
+}
+
+#[actix_web::test]
+async fn a_shutdown_answers_who_waits_for_a_head_with_503() {
+    let provider = ScriptedProvider::start([Script::sse().stall()]).await;
+    let mut gateway = TestGateway::tuned(&provider, "[server]\ndrain = \"50ms\"\n").await;
+    let mut client = Client::connect(gateway.address()).await;
+    client.post_chat(&stream_request()).await;
+    provider.next_request().await;
+    gateway.stop();
+    let mut reply = client.reply().await;
+    assert_eq!(reply.status, 503);
+    assert!(reply.header("retry-after").is_some());
+    assert_eq!(reply.json().await["error"]["code"], "gateway_draining");
+    provider.caller_left().await;
+}
+
+#[actix_web::test]
+async fn an_error_in_the_place_of_a_document_gets_the_status_that_it_names() {
+    let script = Script::json(200, r#"{"error":{"message":"slow","code":429}}"#);
+    let provider = ScriptedProvider::start([script]).await;
+    let gateway = TestGateway::in_front_of(&provider).await;
+    let mut reply = chat(gateway.address(), &completion_request()).await;
+    assert_eq!(reply.status, 429);
+    assert_eq!(reply.header("x-upstream-status"), Some("200"));
+    assert_eq!(reply.json().await["error"]["code"], 429);
 }

@@ -4,4 +4,4 @@ mod client;
 mod log_lines;
 
 pub(crate) use client::{Client, End, Reply, chat, completion_request, stream_request};
-pub(crate) use log_lines::LogLines;
+pub(crate) use log_lines::{Line, LogLines};

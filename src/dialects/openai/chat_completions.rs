@@ -5,7 +5,10 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 use actix::Actor;
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::header::{CONTENT_ENCODING, HeaderName, HeaderValue},
+    http::{
+        ConnectionType, Version,
+        header::{CONTENT_ENCODING, HeaderName, HeaderValue},
+    },
     web,
 };
 use bytes::Bytes;
@@ -22,6 +25,7 @@ use crate::{
     response::{
         Answer, ResponseActor,
         delivery::{self, DeliveryStream},
+        document_body::DocumentBody,
         sse_body::SseBody,
     },
     settings::VerifiedSettings,
@@ -67,7 +71,7 @@ async fn answer(
 
     let mut clocks = settings.clocks;
     clocks.total = client_total(request, clocks.total)?;
-    let headers = outgoing_headers(&model.provider, request.headers());
+    let headers = outgoing_headers(&model.provider, request.headers(), completion.stream);
     let worker = request
         .app_data::<Worker>()
         .ok_or(GatewayError::NotMounted)?;
@@ -101,15 +105,22 @@ async fn answer(
     .start();
 
     // No answer means that an actor died; the log has its panic.
-    match answered.await.map_err(|_| GatewayError::Internal)? {
+    let mut response = match answered.await.map_err(|_| GatewayError::Internal)? {
         Answer::Events { head, report } => {
             let events = DeliveryStream::new(delivered, report);
-            Ok(head
-                .into_builder()
-                .body(SseBody::new(events, settings.heartbeat)))
+            let body = SseBody::new(events, settings.heartbeat);
+            head.into_builder().body(body)
         }
-        Answer::Document { head, body } => Ok(head.into_builder().body(body)),
+        Answer::Document { head, body } => head.into_builder().body(DocumentBody::new(body)),
+    };
+    if request.version() < Version::HTTP_11 {
+        // HTTP/1.0 knows no chunks (RFC 9112 section 6.1): the end of the connection is the end.
+        response.head_mut().no_chunking(true);
+        response
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
     }
+    Ok(response)
 }
 
 /// Reads the request's body under its bound and its clock.

@@ -23,12 +23,13 @@ pub(super) fn without(text: &str, rules: &FilterRules) -> Edited {
     if rules.usage {
         cuts.extend(object.removals(&["usage"]));
     }
-    let had_content = object.get("choices").is_some_and(|choices| {
+    // A repeated member is cut each time: which of them a client reads is not known.
+    let had_content = object.all("choices").fold(false, |had, choices| {
         let choices: Vec<&RawValue> = serde_json::from_str(choices.get()).unwrap_or_default();
         choices
             .iter()
             .for_each(|choice| cut_choice(text, choice.get(), rules, &mut cuts));
-        !choices.is_empty()
+        had || !choices.is_empty()
     });
     if cuts.is_empty() {
         return Edited::Same;
@@ -57,7 +58,7 @@ fn cut_choice(text: &str, choice: &str, rules: &FilterRules, cuts: &mut Vec<Rang
     if rules.reasoning {
         for part in ["delta", "message"]
             .iter()
-            .filter_map(|name| object.get(name))
+            .flat_map(|name| object.all(name))
         {
             if let Ok(inner) = RawObject::parse(part.get()) {
                 cut_from(&inner, span_in(text, part.get()).start, REASONING);

@@ -237,6 +237,13 @@ impl Reply {
         String::from_utf8(self.client.buffer.drain(..length).collect()).unwrap()
     }
 
+    /// A body that ends with the connection.
+    pub(crate) async fn until_close(&mut self) -> String {
+        assert!(matches!(self.framing, Framing::Close));
+        while self.client.fill().await.unwrap() > 0 {}
+        String::from_utf8(std::mem::take(&mut self.client.buffer)).unwrap()
+    }
+
     pub(crate) async fn json(&mut self) -> Value {
         assert_eq!(self.header("content-type"), Some("application/json"));
         serde_json::from_str(&self.text().await).unwrap()
