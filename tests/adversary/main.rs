@@ -1,0 +1,28 @@
+//! Herald held to the text of its promises by clients and providers that mean it no good.
+//!
+//! Written without a look at the code: each test quotes what was promised and tries to break it over
+//! real sockets. A file an attacker; `wire` has the client, `log` all that Herald says of itself.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod log;
+mod wire;
+
+mod client_bytes;
+mod client_headers;
+mod client_json;
+mod client_leaves;
+mod client_patience;
+mod crowd;
+mod ends;
+mod error_events;
+mod events;
+mod filters;
+mod mutations;
+mod provider_bodies;
+mod provider_heads;
+mod provider_statuses;
+mod recordings;
+mod rules;
+mod secrets;
+mod stopping;
