@@ -16,6 +16,9 @@ pub trait Dialect: Send + Sync + fmt::Debug {
     /// The event that tells of a failure: an error's door after the head. It never claims success.
     fn error_event(&self, report: &ErrorReport) -> SseEvent;
 
+    /// Whether clients of this dialect take the event for an error as it stands.
+    fn is_error_event(&self, event: &SseEvent) -> bool;
+
     /// An event's data, or a whole document, without the parts that the rules drop.
     fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited;
 }

@@ -2,7 +2,7 @@
 
 pub mod respond;
 
-use std::time::Duration;
+use std::{str::Utf8Error, time::Duration};
 
 use actix_web::HttpRequest;
 use humantime::format_duration;
@@ -91,10 +91,12 @@ impl HeraldError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// The body is no UTF-8.
-    #[error("the request body is not valid UTF-8 at byte {offset}")]
+    #[error("the request body is not valid UTF-8 at line {line} column {column}")]
     NotUtf8 {
-        /// Where, counted from 0.
-        offset: usize,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in characters.
+        column: usize,
     },
     /// The body is no JSON object.
     #[error("the request body is not valid JSON: {reason} at line {line} column {column}")]
@@ -167,6 +169,17 @@ pub enum RequestError {
 }
 
 impl RequestError {
+    /// From what the UTF-8 check says of `body`.
+    #[must_use]
+    pub fn not_utf8(body: &[u8], error: Utf8Error) -> Self {
+        let before = String::from_utf8_lossy(&body[..error.valid_up_to()]);
+        let line_begins = before.rfind('\n').map_or(0, |at| at + 1);
+        Self::NotUtf8 {
+            line: before.matches('\n').count() + 1,
+            column: before[line_begins..].chars().count() + 1,
+        }
+    }
+
     /// From what the JSON parser says.
     #[must_use]
     pub fn malformed(error: &serde_json::Error) -> Self {
@@ -296,6 +309,30 @@ pub struct ErrorReport {
     pub param: Option<String>,
     /// The provider's side, where one was involved.
     pub upstream: Option<UpstreamReport>,
+}
+
+impl ErrorReport {
+    /// The same report with each text of it, the provider's among them, put through `edit`.
+    #[must_use]
+    pub fn map_texts(mut self, edit: impl Fn(String) -> String) -> Self {
+        let edit_code = |code: Value| match code {
+            Value::String(text) => Value::String(edit(text)),
+            other => other,
+        };
+        self.message = edit(self.message);
+        self.kind = self.kind.map(&edit);
+        self.code = self.code.map(edit_code);
+        self.param = self.param.map(&edit);
+        if let Some(upstream) = &mut self.upstream {
+            upstream.error = upstream.error.take().map(|words| ProviderWords {
+                message: edit(words.message),
+                kind: words.kind.map(&edit),
+                code: words.code.map(edit_code),
+                param: words.param.map(&edit),
+            });
+        }
+        self
+    }
 }
 
 /// The provider's side of an error, as it stands in the body of the answer.

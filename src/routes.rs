@@ -58,16 +58,17 @@ pub fn configure(app: &mut ServiceConfig) {
             .default_service(web::to(|request| wrong_method(request, "GET")))
             .wrap(from_fn(record_request)),
     );
-    // Probes come every few seconds: they leave no line in the log.
     app.service(
         web::resource("/health/live")
             .route(web::get().to(health::live))
-            .default_service(web::to(health::wrong_method)),
+            .default_service(web::to(|request| wrong_method(request, "GET")))
+            .wrap(from_fn(record_request)),
     );
     app.service(
         web::resource("/health/ready")
             .route(web::get().to(health::ready))
-            .default_service(web::to(health::wrong_method)),
+            .default_service(web::to(|request| wrong_method(request, "GET")))
+            .wrap(from_fn(record_request)),
     );
 }
 

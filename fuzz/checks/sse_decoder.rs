@@ -85,7 +85,7 @@ fn cut<'a>(mut stream: &'a [u8], sizes: &[usize]) -> Vec<&'a [u8]> {
 
 /// Decodes a whole stream as WHATWG HTML, section 9.2.6, words it, without a thought for speed.
 ///
-/// Other than there, `id` does not outlive its frame, and an event is no DOM object.
+/// Other than there, `id` does not outlive its event, and an event is no DOM object.
 fn decode_by_the_book(stream: &[u8]) -> Vec<SseEvent> {
     let text = String::from_utf8_lossy(stream);
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
@@ -100,11 +100,11 @@ fn decode_by_the_book(stream: &[u8]) -> Vec<SseEvent> {
             if let Some(data) = data.strip_suffix('\n') {
                 events.push(SseEvent {
                     event: (!event_type.is_empty()).then(|| event_type.as_str().into()),
-                    id: id.map(String::into),
+                    id: id.take().map(String::into),
                     data: data.into(),
                 });
             }
-            (event_type, id, data) = (String::new(), None, String::new());
+            (event_type, data) = (String::new(), String::new());
             continue;
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));

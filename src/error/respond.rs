@@ -126,7 +126,11 @@ pub fn rescue_upstream(
             } else {
                 words.message.clone()
             },
-            kind: words.kind.clone(),
+            // A provider that gave neither type nor code gave no error of the dialect's shape.
+            kind: words
+                .kind
+                .clone()
+                .or_else(|| words.code.is_none().then(|| kind_of(error).to_owned())),
             code: words.code.clone(),
             param: words.param.clone(),
             upstream: None,
@@ -147,6 +151,8 @@ pub fn rescue_upstream(
                 param: words.param.clone(),
             }),
     });
+    // The provider may repeat the key that it refused.
+    let report = report.map_texts(|text| model.provider.without_key(text));
     let mut headers = Vec::new();
     let is_useless = error
         .named_status()

@@ -170,6 +170,9 @@ fn read(rule: &HeaderRule) -> Result<(Pattern, Option<HeaderName>), String> {
     if matches!(pattern, Pattern::Prefix(_)) {
         return Err("a prefix cannot be renamed: write one rule for each name".to_owned());
     }
+    if rename.contains('*') {
+        return Err(format!("as {rename:?}: a new name has no `*`"));
+    }
     let target = header_name(rename).map_err(|reason| format!("as {rename:?}: {reason}"))?;
     if let Some(why) = why_never_a_target(&target) {
         return Err(format!(

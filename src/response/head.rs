@@ -74,9 +74,13 @@ impl ResponseHead {
             let is_unchanged =
                 provider.status_table.map(head.status.as_u16()).unchanged && status == head.status;
             let forwarded = provider.header_policy.forward(&head.headers, is_unchanged);
-            record.note_lost_headers(forwarded.over_cap, forwarded.invalid);
+            let mut passing = forwarded.headers;
+            let told = passing.len();
+            passing.retain(|(_, value)| !provider.repeats_key(value.as_bytes()));
+            let invalid = forwarded.invalid + told - passing.len();
+            record.note_lost_headers(forwarded.over_cap, invalid);
             let mut has_retry_after = false;
-            headers.extend(forwarded.headers.into_iter().filter(|(name, value)| {
+            headers.extend(passing.into_iter().filter(|(name, value)| {
                 // One that says something, and only one.
                 name != RETRY_AFTER
                     || (is_valid_retry_after(value)

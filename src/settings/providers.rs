@@ -7,7 +7,7 @@ mod transport;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use awc::http::header::{HeaderName, HeaderValue};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 pub(super) use transport::Tls;
@@ -95,6 +95,33 @@ pub enum ProviderKind {
 
 /// Where the replay provider answers, as an OpenAI-compatible server would.
 const REPLAY_BASE_PATH: &str = "/v1";
+
+/// Shortest key that is looked for in what a provider says: a shorter one could be a common word.
+const MIN_HIDDEN_KEY_BYTES: usize = 8;
+
+impl VerifiedProvider {
+    fn hidden_key(&self) -> Option<&str> {
+        let key = self.api_key.as_ref()?.expose_secret();
+        (key.len() >= MIN_HIDDEN_KEY_BYTES).then_some(key)
+    }
+
+    /// Whether a text of the provider repeats the key that it was called with.
+    #[must_use]
+    pub fn repeats_key(&self, text: &[u8]) -> bool {
+        let key = self.hidden_key();
+        key.is_some_and(|key| memchr::memmem::find(text, key.as_bytes()).is_some())
+    }
+
+    /// The text without that key. Keys with a known shape are hidden by
+    /// [`clean_text`](crate::metadata::clean_text); this one whatever its shape.
+    #[must_use]
+    pub fn without_key(&self, text: String) -> String {
+        match self.hidden_key() {
+            Some(key) if text.contains(key) => text.replace(key, "[redacted]"),
+            _ => text,
+        }
+    }
+}
 
 impl ProviderSection {
     /// Verifies one provider whose keys stand under `key`, such as `providers[0]`.

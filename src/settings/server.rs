@@ -66,13 +66,14 @@ impl ServerSection {
         );
         let idle = Time::ZERO..=Time::HOUR;
         hold_to(idle.clone(), self.keep_alive, "server.keep_alive", problems);
-        let wait = Time::SHORTEST..=Time::HOUR;
+        // actix's clock for heads ticks every half second: less would refuse heads that came at once.
         hold_to(
-            wait.clone(),
+            Time::SECOND..=Time::HOUR,
             self.request_head,
             "server.request_head",
             problems,
         );
+        let wait = Time::SHORTEST..=Time::HOUR;
         hold_to(wait, self.request_body, "server.request_body", problems);
         let buffers = Size::KIB.times(4)..=Size::MIB.times(64);
         hold_to(buffers, buffer, "server.send_buffer", problems);

@@ -33,6 +33,8 @@ pub enum Outcome {
     Cancelled,
     /// The client took nothing for as long as `clocks.client_write` allows.
     Stalled,
+    /// It was a health probe: they come every few seconds, and leave no line.
+    Probed,
 }
 
 impl Outcome {
@@ -51,6 +53,7 @@ impl Outcome {
             Self::Failed { .. } => "failed",
             Self::Cancelled => "cancelled",
             Self::Stalled => "stalled",
+            Self::Probed => "probed",
         }
     }
 }
@@ -209,6 +212,9 @@ fn millis(length: Option<Duration>) -> Option<f64> {
 impl Drop for RequestRecord {
     fn drop(&mut self) {
         let outcome = self.outcome();
+        if outcome == Outcome::Probed {
+            return;
+        }
         let (code, origin) = match outcome {
             Outcome::Failed { code, origin } => (Some(code), Some(origin.name())),
             _ => (None, None),

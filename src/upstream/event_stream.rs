@@ -295,7 +295,10 @@ impl EventStream {
     /// provider's own words go out as they came, unless they hold what no client may see.
     async fn pass_error(&mut self, raw: SseEvent, error: UpstreamError) -> Result<Stop, Stop> {
         let is_held = matches!(self.outlet, Outlet::Held(_));
-        if is_held || clean_text::holds_markup_or_secret(&raw.data) {
+        let is_fit = self.plan.dialect.is_error_event(&raw)
+            && !clean_text::holds_markup_or_secret(&raw.data)
+            && !self.plan.model.provider.repeats_key(raw.data.as_bytes());
+        if is_held || !is_fit {
             return Ok(Stop::Failed(error));
         }
         self.send(raw).await?;

@@ -1,8 +1,8 @@
 //! Server-sent events out of chunks of bytes.
 //!
 //! Complete against WHATWG HTML, sections 9.2.5 "Parsing an event stream" and 9.2.6 "Interpreting an
-//! event stream", with three differences that a gateway wants: `id` is the one of the very frame instead
-//! of the last one seen, `retry` is ignored, and how often invalid UTF-8 was replaced is counted.
+//! event stream", with three differences that a gateway wants: an `id` belongs to one event instead of
+//! to all that follow, `retry` is ignored, and how often invalid UTF-8 was replaced is counted.
 
 mod field;
 mod frame;
@@ -29,7 +29,7 @@ use self::{
 pub struct SseEvent {
     /// The `event` field; `None` if absent or empty.
     pub event: Option<ByteString>,
-    /// The `id` field of this very frame, if it had a valid one.
+    /// The valid `id` field of its frame, or of frames without data right before it.
     pub id: Option<ByteString>,
     /// The `data` lines, joined with LF.
     pub data: ByteString,
@@ -204,7 +204,7 @@ impl SseDecoder {
             [b'\r', b'\n', b'\r', b'\n', ..] => 4,
             _ => return None,
         };
-        if !self.frame.is_empty() || !self.line.is_start() {
+        if !self.frame.is_fresh() || !self.line.is_start() {
             return None;
         }
         let (FieldName::Data, value) = parse_field(&self.chunk[..end])? else {
@@ -238,9 +238,16 @@ impl SseDecoder {
 
     /// Begins the next frame, and returns what this one was.
     fn finish_frame(&mut self) -> Option<SseEvent> {
-        let (event, replaced_utf8) = mem::take(&mut self.frame).into_event()?;
-        self.replaced_utf8 += u64::from(replaced_utf8);
-        Some(event)
+        match mem::take(&mut self.frame).into_event() {
+            Ok((event, replaced_utf8)) => {
+                self.replaced_utf8 += u64::from(replaced_utf8);
+                Some(event)
+            }
+            Err(id) => {
+                self.frame = Frame::after(id);
+                None
+            }
+        }
     }
 
     /// Adds the line that ends at `end` to the frame, if it is a field that matters.

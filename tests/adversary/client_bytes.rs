@@ -70,7 +70,6 @@ async fn a_connection_serves_on_after_each_sort_of_failure() {
 }
 
 #[actix_web::test]
-#[ignore = "finding: HTTP/1.0 clients get chunks"]
 async fn an_http_1_0_client_gets_a_stream_without_chunks_that_ends_with_the_connection() {
     let (_provider, gateway) = gateway([Script::chat(["a", "b"])]).await;
     let body = stream().to_string();
@@ -163,7 +162,6 @@ async fn every_wrong_path_is_404_and_every_wrong_method_405_in_the_openai_shape(
 
 /// "Wrong method 405, wrong path 404, all in the OpenAI shape."
 #[actix_web::test]
-#[ignore = "finding: 405 of /health has no body"]
 async fn a_wrong_method_on_health_is_405_in_the_openai_shape_too() {
     let (_provider, gateway) = gateway([]).await;
     for target in ["/health/live", "/health/ready"] {

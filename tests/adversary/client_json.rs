@@ -94,7 +94,6 @@ async fn a_hundred_thousand_brackets_neither_kill_herald_nor_change_on_the_way()
 }
 
 #[actix_web::test]
-#[ignore = "finding: invalid UTF-8 is named by byte offset"]
 async fn bytes_that_are_no_utf8_are_named_by_line_and_column_too() {
     let (provider, gateway) = gateway().await;
     let mut flaws = Vec::new();
@@ -288,7 +287,6 @@ async fn a_count_of_choices_that_is_none_is_no_wrong_success() {
 }
 
 #[actix_web::test]
-#[ignore = "finding: the error repeats 2 MB of model name"]
 async fn a_model_that_nobody_has_is_404_and_bounded_whatever_its_name() {
     let log = Log::collect();
     let (_provider, gateway) = gateway().await;

@@ -167,7 +167,6 @@ async fn an_error_after_the_head_ends_the_stream_and_nothing_claims_success() {
 
 /// vLLM's shape (`{"object":"error",…}`, a `[DONE]` behind it), and an error that says nothing more.
 #[actix_web::test]
-#[ignore = "finding: vLLM's error event is a success"]
 async fn an_error_without_openais_wrapping_is_an_error_too() {
     let mut flaws = Vec::new();
     for (event, status) in [
@@ -197,7 +196,6 @@ async fn an_error_without_openais_wrapping_is_an_error_too() {
 /// "Anything else ends in a typed error event of the client's dialect": an SDK of OpenAI's looks at
 /// `error` in the data and not at the event's name.
 #[actix_web::test]
-#[ignore = "finding: a bare `event: error` passes as it came"]
 async fn an_error_event_of_another_shape_is_told_in_the_clients_dialect() {
     let mut flaws = Vec::new();
     for data in [r#"{"message":"m"}"#, "out of cheese", "{}"] {

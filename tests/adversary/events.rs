@@ -78,7 +78,6 @@ async fn a_client_sees_the_same_events_as_straight_from_the_provider() {
 
 /// WHATWG HTML section 9.2.6: an id is set by an event whose data is empty as well.
 #[actix_web::test]
-#[ignore = "finding: the id of an event without data is lost"]
 async fn an_id_without_data_is_the_id_of_the_events_behind_it() {
     let sent = format!(
         "id: 1\ndata: {0}\n\nid: 2\n\ndata: {0}\n\nid\n\ndata: {0}\n\ndata: [DONE]\n\n",
@@ -314,26 +313,6 @@ async fn data_of_another_shape_passes_as_it_came() {
         ),
         ("", "{\"choices\":[],\"choices\":[]}"),
         ("ping", "{\"type\":\"ping\"}"),
-    ] {
-        if let Some(flaw) = passes_as_it_came(name, data).await {
-            flaws.push(flaw);
-        }
-    }
-    assert!(flaws.is_empty(), "{}", flaws.join("\n"));
-}
-
-#[actix_web::test]
-#[ignore = "finding: data that is no JSON object ends the stream"]
-async fn data_that_is_no_json_passes_as_it_came() {
-    let mut flaws = Vec::new();
-    for (name, data) in [
-        ("", "hello"),
-        ("", "null"),
-        ("", "[]"),
-        ("", "\"x\""),
-        ("", " "),
-        ("ping", "ok"),
-        ("heartbeat", "1700000000"),
     ] {
         if let Some(flaw) = passes_as_it_came(name, data).await {
             flaws.push(flaw);

@@ -277,10 +277,14 @@ impl Answer {
         let Ok(body) = serde_json::from_slice::<Value>(&self.body) else {
             return flaw("no JSON");
         };
-        for key in ["message", "type"] {
-            if !body["error"][key].is_string() {
-                return flaw(&format!("no error.{key}"));
-            }
+        let error = &body["error"];
+        if !error["message"].is_string() {
+            return flaw("no error.message");
+        }
+        // A provider's own error may have a code and no type; Herald's always has both.
+        let is_the_providers = body["upstream"].is_object() && !error["code"].is_null();
+        if !error["type"].is_string() && !is_the_providers {
+            return flaw("no error.type");
         }
         for key in ["param", "code"] {
             if body["error"].get(key).is_none() {

@@ -152,14 +152,15 @@ fn client_total(request: &HttpRequest, total: Duration) -> Result<Duration, Requ
     let Some(value) = request.headers().get(X_TIMEOUT_MS) else {
         return Ok(total);
     };
-    let millis: Option<u64> = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.trim().parse().ok());
-    let wanted = "a whole number of milliseconds";
-    let millis = millis.ok_or(RequestError::Header {
-        name: "x-timeout-ms",
-        wanted,
-    })?;
+    let text = value.to_str().unwrap_or_default().trim();
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let wanted = "a whole number of milliseconds";
+        return Err(RequestError::Header {
+            name: "x-timeout-ms",
+            wanted,
+        });
+    }
+    // More than fits is more than the total.
+    let millis = text.parse().unwrap_or(u64::MAX);
     Ok(Duration::from_millis(millis).clamp(Duration::from_millis(1), total))
 }

@@ -8,6 +8,7 @@ use super::parts;
 use crate::{
     dialects::{Dialect, Edited},
     error::{ErrorReport, UpstreamReport},
+    raw_json::RawObject,
     settings::FilterRules,
     upstream::sse_decoder::SseEvent,
 };
@@ -28,6 +29,15 @@ impl Dialect for OpenAiDialect {
             id: None,
             data: text(report).into(),
         }
+    }
+
+    fn is_error_event(&self, event: &SseEvent) -> bool {
+        // The SDKs look at the data, whatever the event's name; to be truthy is enough.
+        let data = RawObject::parse(&event.data);
+        let error = data
+            .ok()
+            .and_then(|data| data.get("error").map(|error| error.get()));
+        error.is_some_and(|error| !matches!(error, "null" | "false" | "0" | "\"\"" | "{}" | "[]"))
     }
 
     fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited {

@@ -19,9 +19,7 @@ const MAX_CHOICES: u32 = 128;
 /// # Errors
 /// Where the body is no JSON object, or a field that Herald acts on is missing or of another type.
 pub fn parse_request(body: Bytes) -> Result<CompletionRequest, RequestError> {
-    let text = std::str::from_utf8(&body).map_err(|error| RequestError::NotUtf8 {
-        offset: error.valid_up_to(),
-    })?;
+    let text = std::str::from_utf8(&body).map_err(|error| RequestError::not_utf8(&body, error))?;
     let object = RawObject::parse(text).map_err(|error| RequestError::malformed(&error))?;
 
     let model_value = object.get("model").ok_or(RequestError::ModelMissing)?;
@@ -147,10 +145,10 @@ mod tests {
 
     #[test]
     fn what_is_no_utf8_or_no_object_is_refused() {
-        assert!(matches!(
-            parse_request(Bytes::from_static(b"{\"a\":\"\xff\"}")),
-            Err(RequestError::NotUtf8 { offset: 6 })
-        ));
+        assert_eq!(
+            parse_request(Bytes::from_static(b"{\n\"a\":\"\xff\"}")).unwrap_err(),
+            RequestError::NotUtf8 { line: 2, column: 6 }
+        );
         assert!(matches!(parse("[]"), Err(RequestError::Malformed { .. })));
         assert!(matches!(parse(""), Err(RequestError::Malformed { .. })));
     }

@@ -18,10 +18,19 @@ pub(super) fn check(document: &[u8]) -> Result<(), BadDocument> {
     let has_answer = object
         .get("choices")
         .is_some_and(|choices| choices.get() != "null");
-    match object.get("error").and_then(error::told) {
-        Some(error) if !has_answer => Err(BadDocument::Error(error)),
-        _ => Ok(()),
+    let is_error = || {
+        let wraps = object
+            .get("error")
+            .is_some_and(|error| error.get() != "null");
+        let is = object
+            .get("object")
+            .is_some_and(|object| object.get() == "\"error\"");
+        wraps || is
+    };
+    if !has_answer && is_error() {
+        return Err(BadDocument::Error(error::from_body(document)));
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -59,7 +59,9 @@ impl ChatReader {
             }
             Err(_) => return Err(BadEvent),
         };
-        if let Some(error) = chunk.error.and_then(error::told) {
+        let error = chunk.error.and_then(error::told);
+        if error.is_some() || (chunk.choices.is_none() && chunk.is_error()) {
+            let error = error.unwrap_or_else(|| error::from_body(data.as_bytes()));
             return Ok((EventKind::Error(Box::new(error)), None));
         }
         let usage = chunk
@@ -111,7 +113,20 @@ struct Chunk<'a> {
     #[serde(borrow)]
     error: Option<&'a RawValue>,
     #[serde(borrow)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow)]
     usage: Option<&'a RawValue>,
+}
+
+impl Chunk<'_> {
+    /// Whether what holds no choices is an error in another shape: vLLM's, without a wrapping, or one
+    /// that says nothing.
+    fn is_error(&self) -> bool {
+        self.error.is_some_and(|error| error.get() != "null")
+            || self
+                .object
+                .is_some_and(|object| object.get() == "\"error\"")
+    }
 }
 
 #[derive(Deserialize)]

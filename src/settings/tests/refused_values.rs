@@ -140,7 +140,7 @@ fn a_wait_out_of_its_range_is_refused() {
         ),
         (
             "[server]\nrequest_head = \"0s\"",
-            "server.request_head: must be from 1ms to 1h, not 0s",
+            "server.request_head: must be from 1s to 1h, not 0s",
         ),
         (
             "[server]\nrequest_body = \"61m\"",

@@ -17,7 +17,7 @@ pub(super) struct Frame {
 
 /// A value as text, and whether invalid UTF-8 was replaced in it.
 #[derive(Debug)]
-struct Text {
+pub(super) struct Text {
     text: ByteString,
     replaced: bool,
 }
@@ -48,6 +48,11 @@ impl Frame {
         self.bytes == 0
     }
 
+    /// Whether nothing of it is known yet, not even an id from the frames before it.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.is_empty() && self.id.is_none()
+    }
+
     /// Adds one line's field; `value` is a part of `owner`.
     pub(super) fn add(&mut self, name: FieldName, value: &[u8], owner: &Bytes) {
         self.bytes += value.len() + 1;
@@ -59,10 +64,11 @@ impl Frame {
         }
     }
 
-    /// The event, and whether invalid UTF-8 was replaced in it; `None` without a `data` line.
-    pub(super) fn into_event(self) -> Option<(SseEvent, bool)> {
+    /// The event, and whether invalid UTF-8 was replaced in it. Without a `data` line there is none,
+    /// and what is left is its id: see [`Frame::after`].
+    pub(super) fn into_event(self) -> Result<(SseEvent, bool), Option<Text>> {
         let data = match self.data {
-            Data::None => return None,
+            Data::None => return Err(self.id),
             Data::One(line) => line,
             Data::Joined { text, replaced } => Text {
                 text: text.into(),
@@ -79,7 +85,20 @@ impl Frame {
             id: self.id.map(|id| id.text),
             data: data.text,
         };
-        Some((event, replaced))
+        Ok((event, replaced))
+    }
+
+    /// The frame behind one without data, whose id it has if it has no other.
+    pub(super) fn after(id: Option<Text>) -> Self {
+        // Copied, because it may wait for long and would keep its whole chunk alive.
+        let id = id.map(|id| Text {
+            text: ByteString::from(&*id.text),
+            replaced: id.replaced,
+        });
+        Self {
+            id,
+            ..Self::default()
+        }
     }
 }
 

@@ -194,10 +194,10 @@ fn the_event_field_does_not_outlive_its_frame() {
 }
 
 #[test]
-fn id_belongs_to_its_own_frame_only() {
+fn an_id_belongs_to_one_event_and_waits_for_it_where_its_frame_has_no_data() {
     assert_events(
-        "id: 1\ndata: x\n\ndata: y\n\nid: 2\n\ndata: z\n\n",
-        [with_id("1", "x"), data("y"), data("z")],
+        "id: 1\ndata: x\n\ndata: y\n\nid: 2\n\n: comment\n\ndata: z\n\ndata: z\n\n",
+        [with_id("1", "x"), data("y"), with_id("2", "z"), data("z")],
     );
 }
 
