@@ -6,10 +6,21 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::{error::ErrorReport, settings::FilterRules, upstream::sse_decoder::SseEvent};
+use crate::{
+    completion::CompletionRequest,
+    error::{ErrorReport, RequestError},
+    settings::FilterRules,
+    upstream::sse_decoder::SseEvent,
+};
 
-/// What the flow asks of a dialect; how a client's request is read is each dialect's own.
+/// What the flow asks of a dialect. It knows JSON, and nothing of actors or sockets.
 pub trait Dialect: Send + Sync + fmt::Debug {
+    /// Reads a request for a completion.
+    ///
+    /// # Errors
+    /// It is none, or a field that Herald acts on is missing or of another type.
+    fn parse_completion(&self, body: Bytes) -> Result<CompletionRequest, RequestError>;
+
     /// The JSON body of an error answer: an error's door before the head is sent.
     fn error_document(&self, report: &ErrorReport) -> Bytes;
 

@@ -54,7 +54,7 @@ pub enum HeraldError {
         /// For which model, by the provider's name.
         model: String,
         /// What happened.
-        error: UpstreamError,
+        error: Box<UpstreamError>,
     },
 }
 
@@ -64,11 +64,8 @@ impl HeraldError {
     pub fn origin(&self) -> Origin {
         match self {
             Self::Request(_) | Self::Auth(_) => Origin::Downstream,
-            Self::Gateway(_)
-            | Self::Upstream {
-                error: UpstreamError::Draining,
-                ..
-            } => Origin::Gateway,
+            Self::Gateway(_) => Origin::Gateway,
+            Self::Upstream { error, .. } if **error == UpstreamError::Draining => Origin::Gateway,
             Self::Upstream { .. } => Origin::Upstream,
         }
     }

@@ -13,7 +13,6 @@ mod listener;
 pub mod startup;
 
 // A request comes in.
-mod health;
 mod middleware;
 mod routes;
 
@@ -33,8 +32,10 @@ pub mod providers;
 // The upstream actor: one call.
 pub mod upstream;
 
-// What a model's settings keep from clients.
+// Between the two actors: what a model's settings keep back, and the bounded channel.
 pub mod event_filter;
+
+pub mod delivery;
 
 // The one-shot message, and the policy on it.
 pub mod metadata;

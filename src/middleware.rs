@@ -19,7 +19,7 @@ use tracing_actix_web::{RequestId, RootSpanBuilder};
 use uuid::Uuid;
 
 use crate::{
-    dialects::openai::Failure,
+    routes::Failure,
     telemetry::request_record::{Outcome, RequestRecord},
 };
 

@@ -1,6 +1,5 @@
 //! The response side: one actor a request, which answers the client.
 
-pub mod delivery;
 pub mod document_body;
 pub mod head;
 pub mod sse_body;
@@ -11,6 +10,7 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler,
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use crate::delivery::DeliveryReport;
 use crate::{
     dialects::Dialect,
     error::{GatewayError, HeraldError, respond::rescue_upstream},
@@ -22,7 +22,6 @@ use crate::{
         messages::{CompletionFinished, UpstreamEnd},
     },
 };
-use delivery::DeliveryReport;
 use head::ResponseHead;
 
 /// What the handler answers the client with.
@@ -148,7 +147,7 @@ impl ResponseActor {
             let error = HeraldError::Upstream {
                 provider: self.model.provider.id.clone(),
                 model: self.model.upstream_model.clone(),
-                error,
+                error: Box::new(error),
             };
             Outcome::failed(&error)
         };

@@ -1,16 +1,22 @@
-//! The routes, one line each.
+//! The routes, one line each; what is asked there stands in the module of its name.
+
+mod admission;
+mod completions;
+mod failure;
+mod health;
+mod models;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, Route,
+    dev::HttpServiceFactory,
     middleware::from_fn,
     web::{self, ServiceConfig},
 };
 
+pub(crate) use failure::Failure;
+
 use crate::{
-    dialects::openai::{self, Failure},
-    error::RequestError,
-    health,
-    middleware::record_request,
+    dialects::openai::OpenAiDialect, error::RequestError, middleware::record_request,
     startup::Worker,
 };
 
@@ -39,49 +45,51 @@ use crate::{
 /// provider's stream stays open until then. `herald serve` does so, and adds a listening socket on
 /// which `clocks.client_write` also frees a connection whose reader has stalled.
 pub fn configure(app: &mut ServiceConfig) {
-    app.app_data(Worker::default());
-    app.service(
-        web::resource("/v1/chat/completions")
-            .route(web::post().to(openai::create_completion))
-            .default_service(web::to(|request| wrong_method(request, "POST")))
-            .wrap(from_fn(record_request)),
-    );
-    app.service(
-        web::resource("/v1/models")
-            .route(web::get().to(openai::list_models))
-            .default_service(web::to(|request| wrong_method(request, "GET")))
-            .wrap(from_fn(record_request)),
-    );
-    app.service(
-        web::resource("/v1/models/{id:.+}")
-            .route(web::get().to(openai::retrieve_model))
-            .default_service(web::to(|request| wrong_method(request, "GET")))
-            .wrap(from_fn(record_request)),
-    );
-    app.service(
-        web::resource("/health/live")
-            .route(web::get().to(health::live))
-            .default_service(web::to(|request| wrong_method(request, "GET")))
-            .wrap(from_fn(record_request)),
-    );
-    app.service(
-        web::resource("/health/ready")
-            .route(web::get().to(health::ready))
-            .default_service(web::to(|request| wrong_method(request, "GET")))
-            .wrap(from_fn(record_request)),
-    );
+    let create = web::post()
+        .to(|request, payload| completions::create_completion(&OpenAiDialect, request, payload));
+    app.app_data(Worker::default())
+        .service(resource("/v1/chat/completions", "POST", create))
+        .service(resource(
+            "/v1/models",
+            "GET",
+            web::get().to(models::list_models),
+        ))
+        .service(resource(
+            "/v1/models/{id:.+}",
+            "GET",
+            web::get().to(models::retrieve_model),
+        ))
+        .service(resource("/health/live", "GET", web::get().to(health::live)))
+        .service(resource(
+            "/health/ready",
+            "GET",
+            web::get().to(health::ready),
+        ));
+}
+
+/// A path that takes one method and refuses the others.
+fn resource(
+    path: &str,
+    allowed: &'static str,
+    route: Route,
+) -> impl HttpServiceFactory + use<> + 'static {
+    let refuse = move |request: HttpRequest| async move {
+        refused(RequestError::wrong_method(&request, allowed))
+    };
+    web::resource(path)
+        .route(route)
+        .default_service(web::to(refuse))
+        .wrap(from_fn(record_request))
 }
 
 /// Answers what no route takes; only where Herald has the server for itself.
-pub(crate) fn unknown_path() -> actix_web::Resource {
-    web::resource("{path:.*}").default_service(web::to(async |request: HttpRequest| {
-        Err::<HttpResponse, _>(Failure::from(RequestError::unknown_path(request.path())))
-    }))
+pub(crate) fn unknown_path() -> impl HttpServiceFactory + use<> + 'static {
+    let refuse = async |request: HttpRequest| refused(RequestError::unknown_path(request.path()));
+    web::resource("{path:.*}")
+        .default_service(web::to(refuse))
+        .wrap(from_fn(record_request))
 }
 
-async fn wrong_method(
-    request: HttpRequest,
-    allowed: &'static str,
-) -> Result<HttpResponse, Failure> {
-    Err(RequestError::wrong_method(&request, allowed).into())
+fn refused(error: RequestError) -> Result<HttpResponse, Failure> {
+    Err(Failure::new(&OpenAiDialect, error))
 }

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, io, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, dev::ServerHandle, middleware::from_fn, web};
+use actix_web::{App, HttpServer, dev::ServerHandle, web};
 use arc_swap::ArcSwap;
 use tokio::time::sleep;
 use tracing_actix_web::TracingLogger;
@@ -10,7 +10,7 @@ use tracing_actix_web::TracingLogger;
 use crate::{
     drain::Drain,
     listener,
-    middleware::{HeraldRootSpan, record_request},
+    middleware::HeraldRootSpan,
     routes,
     settings::{ServerSettings, VerifiedSettings},
     upstream::http_client::HttpClient,
@@ -87,7 +87,7 @@ impl Gateway {
             App::new()
                 .app_data(web::Data::new(gateway.clone()))
                 .configure(routes::configure)
-                .service(routes::unknown_path().wrap(from_fn(record_request)))
+                .service(routes::unknown_path())
                 .wrap(TracingLogger::<HeraldRootSpan>::new())
         })
         .workers(workers)

@@ -1,38 +1,50 @@
-//! The OpenAI dialect: `/v1/chat/completions` and `/v1/models`.
+//! The OpenAI dialect: the shapes of `/v1/chat/completions` and `/v1/models`.
 
-mod chat_completions;
 mod error;
-mod failure;
 mod models;
 mod parts;
 mod request;
 
-use std::sync::Arc;
+use bytes::Bytes;
 
-use actix_web::{HttpRequest, web};
-
-pub(crate) use chat_completions::create_completion;
-pub(crate) use failure::Failure;
-pub(crate) use models::{list_models, retrieve_model};
-
-pub use error::OpenAiDialect;
-pub use request::parse_request;
-
+use super::{Dialect, Edited};
 use crate::{
-    auth::authenticate, error::GatewayError, settings::VerifiedSettings, startup::Gateway,
+    completion::CompletionRequest,
+    error::{ErrorReport, RequestError},
+    settings::FilterRules,
+    upstream::sse_decoder::SseEvent,
 };
 
-/// Finds the gateway that is mounted here, takes the settings that this request keeps to its end,
-/// and lets the caller in or not.
-fn admit(request: &HttpRequest) -> Result<(web::Data<Gateway>, Arc<VerifiedSettings>), Failure> {
-    let gateway = request
-        .app_data::<web::Data<Gateway>>()
-        .ok_or(GatewayError::NotMounted)?
-        .clone();
-    let settings = gateway.settings();
-    authenticate(&settings.auth, request.headers())?;
-    if gateway.drain().has_begun() {
-        return Err(GatewayError::Draining.into());
+pub(crate) use models::{Model, ModelList};
+pub use request::parse_request;
+
+/// What the OpenAI SDKs speak.
+#[derive(Debug)]
+pub struct OpenAiDialect;
+
+impl Dialect for OpenAiDialect {
+    fn parse_completion(&self, body: Bytes) -> Result<CompletionRequest, RequestError> {
+        parse_request(body)
     }
-    Ok((gateway, settings))
+
+    fn error_document(&self, report: &ErrorReport) -> Bytes {
+        Bytes::from(error::text(report))
+    }
+
+    fn error_event(&self, report: &ErrorReport) -> SseEvent {
+        // The SDKs raise on any data with a truthy `error`; they skip events that bear a name.
+        SseEvent {
+            event: None,
+            id: None,
+            data: error::text(report).into(),
+        }
+    }
+
+    fn is_error_event(&self, event: &SseEvent) -> bool {
+        error::is_told_in(&event.data)
+    }
+
+    fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited {
+        parts::without(text, rules)
+    }
 }

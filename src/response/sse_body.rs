@@ -11,7 +11,7 @@ use actix_web_lab::sse::Sse;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::delivery::DeliveryStream;
+use crate::delivery::DeliveryStream;
 
 /// A comment without an empty line after it: a line that every SSE reader skips. With an empty line
 /// the OpenAI Python SDK takes it for an event once an `id:` was seen.
@@ -111,7 +111,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::response::delivery::{DeliverySender, channel};
+    use crate::delivery::{DeliverySender, channel};
 
     const EVERY: Duration = Duration::from_secs(15);
 

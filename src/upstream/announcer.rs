@@ -4,8 +4,8 @@ use actix::Recipient;
 use actix_web_lab::sse;
 
 use crate::{
+    delivery::{ClientLeft, DeliverySender, Pace},
     metadata::UpstreamMetadata,
-    response::delivery::{ClientLeft, DeliverySender, Pace},
     upstream::sse_decoder::SseEvent,
 };
 

@@ -23,12 +23,12 @@ use super::{
 };
 use crate::{
     completion::CompletionRequest,
+    delivery::ClientLeft,
     dialects::Dialect,
     drain::Draining,
     event_filter::EventFilter,
     metadata::{Timings, UpstreamMetadata, clean_text},
     providers::{self, BadDocument, CallBody, Provider},
-    response::delivery::ClientLeft,
     settings::{VerifiedModel, VerifiedSettings},
 };
 

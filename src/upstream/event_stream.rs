@@ -18,11 +18,11 @@ use super::{
 };
 use crate::{
     completion::{CompletionEvent, EventKind},
+    delivery::{ClientLeft, DeliverySender, Pace},
     error::respond::rescue_upstream,
     event_filter::EventFilter,
     metadata::{Timings, UpstreamMetadata, clean_text},
     providers::EventReader,
-    response::delivery::{ClientLeft, DeliverySender, Pace},
 };
 
 /// One answer that is an event stream, from its head to its end.

@@ -1,48 +1,21 @@
 //! The shape of an error in the OpenAI dialect (API reference, "Error codes", read November 2026).
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::parts;
 use crate::{
-    dialects::{Dialect, Edited},
     error::{ErrorReport, UpstreamReport},
     raw_json::RawObject,
-    settings::FilterRules,
-    upstream::sse_decoder::SseEvent,
 };
 
-/// The dialect of `/v1/chat/completions`.
-#[derive(Debug)]
-pub struct OpenAiDialect;
-
-impl Dialect for OpenAiDialect {
-    fn error_document(&self, report: &ErrorReport) -> Bytes {
-        Bytes::from(text(report))
-    }
-
-    fn error_event(&self, report: &ErrorReport) -> SseEvent {
-        // The SDKs raise on any data with a truthy `error`; they skip events that bear a name.
-        SseEvent {
-            event: None,
-            id: None,
-            data: text(report).into(),
-        }
-    }
-
-    fn is_error_event(&self, event: &SseEvent) -> bool {
-        // The SDKs look at the data, whatever the event's name; to be truthy is enough.
-        let data = RawObject::parse(&event.data);
-        let error = data
-            .ok()
-            .and_then(|data| data.get("error").map(|error| error.get()));
-        error.is_some_and(|error| !matches!(error, "null" | "false" | "0" | "\"\"" | "{}" | "[]"))
-    }
-
-    fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited {
-        parts::without(text, rules)
-    }
+/// Whether the SDKs take an event's data for an error: they look for an `error` that is truthy,
+/// whatever the event's name.
+pub(super) fn is_told_in(data: &str) -> bool {
+    let data = RawObject::parse(data);
+    let error = data
+        .ok()
+        .and_then(|data| data.get("error").map(|error| error.get()));
+    error.is_some_and(|error| !matches!(error, "null" | "false" | "0" | "\"\"" | "{}" | "[]"))
 }
 
 #[derive(Serialize)]
@@ -60,7 +33,8 @@ struct Error<'a> {
     code: Option<&'a Value>,
 }
 
-fn text(report: &ErrorReport) -> String {
+/// The body of an error answer, and the data of an error event.
+pub(super) fn text(report: &ErrorReport) -> String {
     let body = Body {
         error: Error {
             message: &report.message,
@@ -87,7 +61,7 @@ mod tests {
             upstream: None,
         };
         assert_eq!(
-            OpenAiDialect.error_document(&report),
+            text(&report),
             r#"{"error":{"message":"no","type":"invalid_request_error","param":"stream","code":"invalid_value"}}"#
         );
     }
@@ -108,7 +82,7 @@ mod tests {
             }),
         };
         assert_eq!(
-            &*OpenAiDialect.error_event(&report).data,
+            text(&report),
             r#"{"error":{"message":"late","type":"upstream_error","param":null,"code":"upstream_idle"},"upstream":{"provider":"p","model":"m","status":200,"code":"upstream_idle"}}"#
         );
     }

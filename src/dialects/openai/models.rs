@@ -1,22 +1,21 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`: what the settings define.
+//! How models are told of (API reference, "Models", read November 2026).
 
-use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 
-use super::{Failure, admit};
-use crate::{error::RequestError, settings::VerifiedModel};
+use crate::settings::VerifiedModel;
 
 /// A model as the OpenAI API lists it (reference, "The model object", read November 2026).
-#[derive(Serialize)]
-struct Model<'a> {
+#[derive(Debug, Serialize)]
+pub(crate) struct Model<'a> {
     id: &'a str,
     object: &'static str,
     created: u64,
     owned_by: &'a str,
 }
 
-#[derive(Serialize)]
-struct List<'a> {
+/// All of them.
+#[derive(Debug, Serialize)]
+pub(crate) struct ModelList<'a> {
     object: &'static str,
     data: Vec<Model<'a>>,
 }
@@ -32,29 +31,12 @@ impl<'a> From<&'a VerifiedModel> for Model<'a> {
     }
 }
 
-/// Lists the models in the order of the settings.
-pub(crate) async fn list_models(request: HttpRequest) -> Result<HttpResponse, Failure> {
-    let (_, settings) = admit(&request)?;
-    let data = settings
-        .models
-        .iter()
-        .map(|model| Model::from(&**model))
-        .collect();
-    Ok(HttpResponse::Ok().json(List {
-        object: "list",
-        data,
-    }))
-}
-
-/// Tells of one model. Names may hold slashes, so the path's whole rest is the name.
-pub(crate) async fn retrieve_model(
-    request: HttpRequest,
-    id: web::Path<String>,
-) -> Result<HttpResponse, Failure> {
-    let (_, settings) = admit(&request)?;
-    let model = settings
-        .models
-        .get(&id)
-        .ok_or_else(|| Failure::from(RequestError::unknown_model(&id)))?;
-    Ok(HttpResponse::Ok().json(Model::from(&**model)))
+impl<'a> ModelList<'a> {
+    /// In the order in which they are given.
+    pub(crate) fn new(models: impl Iterator<Item = &'a VerifiedModel>) -> Self {
+        Self {
+            object: "list",
+            data: models.map(Model::from).collect(),
+        }
+    }
 }

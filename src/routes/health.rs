@@ -8,13 +8,13 @@ use crate::{
 };
 
 /// `GET /health/live`: the process answers.
-pub(crate) async fn live(request: HttpRequest) -> HttpResponse {
+pub(super) async fn live(request: HttpRequest) -> HttpResponse {
     record_of(&request).conclude(Outcome::Probed);
     HttpResponse::Ok().json(json!({ "status": "live" }))
 }
 
 /// `GET /health/ready`: 503 once the shutdown has begun, so that no new requests are sent here.
-pub(crate) async fn ready(request: HttpRequest) -> HttpResponse {
+pub(super) async fn ready(request: HttpRequest) -> HttpResponse {
     record_of(&request).conclude(Outcome::Probed);
     match request.app_data::<web::Data<Gateway>>() {
         Some(gateway) if !gateway.drain().has_begun() => {

@@ -1,4 +1,4 @@
-//! An error that is the caller's or Herald's own, as an answer of this dialect.
+//! An error that is the caller's or Herald's own, as an answer in the client's dialect.
 
 use std::fmt;
 
@@ -7,7 +7,6 @@ use actix_web::{
     http::{StatusCode, header},
 };
 
-use super::OpenAiDialect;
 use crate::{
     dialects::Dialect,
     error::{HeraldError, RequestError, respond},
@@ -16,37 +15,40 @@ use crate::{
 
 /// What a handler returns instead of a response.
 #[derive(Debug)]
-pub(crate) struct Failure(Box<HeraldError>);
+pub(crate) struct Failure {
+    error: Box<HeraldError>,
+    dialect: &'static dyn Dialect,
+}
 
 impl Failure {
+    /// An error to be told in that dialect.
+    pub(crate) fn new(dialect: &'static dyn Dialect, error: impl Into<HeraldError>) -> Self {
+        let error = Box::new(error.into());
+        Self { error, dialect }
+    }
+
     /// How a request ended that ended in this. A body that broke off is a client who left.
     pub(crate) fn outcome(&self) -> Outcome {
-        match *self.0 {
+        match *self.error {
             HeraldError::Request(RequestError::BodyBroken) => Outcome::Cancelled,
             ref error => Outcome::failed(error),
         }
     }
 }
 
-impl<E: Into<HeraldError>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self(Box::new(error.into()))
-    }
-}
-
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.error.fmt(f)
     }
 }
 
 impl ResponseError for Failure {
     fn status_code(&self) -> StatusCode {
-        respond::rescue_own(&self.0).status
+        respond::rescue_own(&self.error).status
     }
 
     fn error_response(&self) -> HttpResponse {
-        let rescue = respond::rescue_own(&self.0);
+        let rescue = respond::rescue_own(&self.error);
         let mut response = HttpResponse::build(rescue.status);
         response.insert_header((header::CONTENT_TYPE, "application/json"));
         for header in rescue.headers {
@@ -58,6 +60,6 @@ impl ResponseError for Failure {
                 .append_header(respond::retry_after(1))
                 .force_close();
         }
-        response.body(OpenAiDialect.error_document(&rescue.report))
+        response.body(self.dialect.error_document(&rescue.report))
     }
 }

@@ -1,6 +1,6 @@
-//! `POST /v1/chat/completions`: the one handler, from the request to the answer.
+//! The one handler of all completions, whatever the dialect: from the request to the answer.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use actix::Actor;
 use actix_web::{
@@ -17,20 +17,16 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Failure, OpenAiDialect, admit, parse_request};
+use super::{Failure, admission::admit};
 use crate::{
-    error::{GatewayError, RequestError},
+    delivery::{self, DeliveryStream},
+    dialects::Dialect,
+    error::{GatewayError, HeraldError, RequestError},
     middleware::record_of,
     providers::outgoing_headers,
-    response::{
-        Answer, ResponseActor,
-        delivery::{self, DeliveryStream},
-        document_body::DocumentBody,
-        sse_body::SseBody,
-    },
+    response::{Answer, ResponseActor, document_body::DocumentBody, sse_body::SseBody},
     settings::VerifiedSettings,
     startup::Worker,
-    telemetry::request_record::RequestRecord,
     upstream::{
         UpstreamActor,
         announcer::Announcer,
@@ -46,21 +42,24 @@ const X_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-timeout-ms");
 ///
 /// The receiving end of the event channel is held here until it moves into the body, so that a
 /// client who leaves closes it in every phase: actix drops this future, or the body.
-pub(crate) async fn create_completion(
+pub(super) async fn create_completion(
+    dialect: &'static dyn Dialect,
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Failure> {
-    let record = record_of(&request);
-    answer(&request, payload, &record).await
+    let answer = answer(dialect, &request, payload).await;
+    answer.map_err(|error| Failure::new(dialect, error))
 }
 
 async fn answer(
+    dialect: &'static dyn Dialect,
     request: &HttpRequest,
     payload: web::Payload,
-    record: &Rc<RequestRecord>,
-) -> Result<HttpResponse, Failure> {
+) -> Result<HttpResponse, HeraldError> {
+    let record = record_of(request);
     let (gateway, settings) = admit(request)?;
-    let completion = parse_request(read_body(request, payload, &settings).await?)?;
+    let body = read_body(request, payload, &settings).await?;
+    let completion = dialect.parse_completion(body)?;
     let started = Instant::now();
     let model = settings
         .models
@@ -83,8 +82,8 @@ async fn answer(
         answer,
         Arc::clone(&settings),
         Arc::clone(&model),
-        &OpenAiDialect,
-        Rc::clone(record),
+        dialect,
+        record,
     )
     .start();
     UpstreamActor::new(Call {
@@ -96,7 +95,7 @@ async fn answer(
             headers,
             clocks,
             started,
-            dialect: &OpenAiDialect,
+            dialect,
             draining: gateway.drain().watch(),
         },
         announcer: Announcer::new(response.clone().recipient(), deliveries),

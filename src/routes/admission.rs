@@ -1,0 +1,28 @@
+//! What every request to an API passes first: the gateway that is mounted here, its settings, its keys.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, web};
+
+use crate::{
+    auth::authenticate,
+    error::{GatewayError, HeraldError},
+    settings::VerifiedSettings,
+    startup::Gateway,
+};
+
+/// Takes the settings that this request keeps to its end, and lets the caller in or not.
+pub(super) fn admit(
+    request: &HttpRequest,
+) -> Result<(web::Data<Gateway>, Arc<VerifiedSettings>), HeraldError> {
+    let gateway = request
+        .app_data::<web::Data<Gateway>>()
+        .ok_or(GatewayError::NotMounted)?
+        .clone();
+    let settings = gateway.settings();
+    authenticate(&settings.auth, request.headers())?;
+    if gateway.drain().has_begun() {
+        return Err(GatewayError::Draining.into());
+    }
+    Ok((gateway, settings))
+}

@@ -1,0 +1,31 @@
+//! `GET /v1/models` and `GET /v1/models/{id}`: what the settings define.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::{Failure, admission::admit};
+use crate::{
+    dialects::openai::{Model, ModelList, OpenAiDialect},
+    error::{HeraldError, RequestError},
+};
+
+/// Lists the models in the order of the settings.
+pub(super) async fn list_models(request: HttpRequest) -> Result<HttpResponse, Failure> {
+    let (_, settings) = admit(&request).map_err(failure)?;
+    let models = settings.models.iter().map(|model| &**model);
+    Ok(HttpResponse::Ok().json(ModelList::new(models)))
+}
+
+/// Tells of one model. Names may hold slashes, so the path's whole rest is the name.
+pub(super) async fn retrieve_model(
+    request: HttpRequest,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let (_, settings) = admit(&request).map_err(failure)?;
+    let model = settings.models.get(&id);
+    let model = model.ok_or_else(|| failure(RequestError::unknown_model(&id).into()))?;
+    Ok(HttpResponse::Ok().json(Model::from(&**model)))
+}
+
+fn failure(error: HeraldError) -> Failure {
+    Failure::new(&OpenAiDialect, error)
+}
