@@ -1,0 +1,73 @@
+//! What a client is told of an error, before its dialect gives it a shape.
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// What a client is told, before its dialect gives it a shape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorReport {
+    /// For people.
+    pub message: String,
+    /// Class of error (OpenAI `type`).
+    pub kind: Option<String>,
+    /// For programs: a string, or a number where a provider's own stays.
+    pub code: Option<Value>,
+    /// The request's field at fault.
+    pub param: Option<String>,
+    /// The provider's side, where one was involved.
+    pub upstream: Option<UpstreamReport>,
+}
+
+impl ErrorReport {
+    /// The same report with each text of it, the provider's among them, put through `edit`.
+    #[must_use]
+    pub fn map_texts(mut self, edit: impl Fn(String) -> String) -> Self {
+        let edit_code = |code: Value| match code {
+            Value::String(text) => Value::String(edit(text)),
+            other => other,
+        };
+        self.message = edit(self.message);
+        self.kind = self.kind.map(&edit);
+        self.code = self.code.map(edit_code);
+        self.param = self.param.map(&edit);
+        if let Some(upstream) = &mut self.upstream {
+            upstream.error = upstream.error.take().map(|words| ProviderWords {
+                message: edit(words.message),
+                kind: words.kind.map(&edit),
+                code: words.code.map(edit_code),
+                param: words.param.map(&edit),
+            });
+        }
+        self
+    }
+}
+
+/// The provider's side of an error, as it stands in the body of the answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UpstreamReport {
+    /// Who was asked.
+    pub provider: String,
+    /// For which model, by the provider's name.
+    pub model: String,
+    /// The status it answered with; null where no answer came.
+    pub status: Option<u16>,
+    /// Herald's code for what happened.
+    pub code: &'static str,
+    /// The provider's own account, where it is not the error itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ProviderWords>,
+}
+
+/// The provider's own words about its error, cleaned and bounded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProviderWords {
+    /// For people.
+    pub message: String,
+    /// Its class of error.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// Its code.
+    pub code: Option<Value>,
+    /// The request's field at fault.
+    pub param: Option<String>,
+}

@@ -1,0 +1,191 @@
+//! What can be wrong with a request.
+
+use std::{str::Utf8Error, time::Duration};
+
+use actix_web::HttpRequest;
+use humantime::format_duration;
+
+/// What is wrong with a request.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// The body is no UTF-8.
+    #[error("the request body is not valid UTF-8 at line {line} column {column}")]
+    NotUtf8 {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in characters.
+        column: usize,
+    },
+    /// The body is no JSON object.
+    #[error("the request body is not valid JSON: {reason} at line {line} column {column}")]
+    Malformed {
+        /// What the parser says, without its place.
+        reason: String,
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1.
+        column: usize,
+    },
+    /// A field has another type or range.
+    #[error("`{param}` must be {wanted}")]
+    Field {
+        /// Its name.
+        param: &'static str,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// A field that Herald acts on stands there more than once.
+    #[error("`{param}` must not be repeated")]
+    Repeated {
+        /// Its name.
+        param: &'static str,
+    },
+    /// There is no model.
+    #[error("the request names no model: `model` must be one of those that GET /v1/models lists")]
+    ModelMissing,
+    /// The settings define no such model.
+    #[error("the model `{0}` does not exist: GET /v1/models lists those that do")]
+    ModelUnknown(String),
+    /// The body is larger than `server.max_body_bytes`.
+    #[error("the request body is larger than {limit} bytes (server.max_body_bytes)")]
+    BodyTooLarge {
+        /// The setting.
+        limit: usize,
+    },
+    /// The body did not arrive within `server.request_body`.
+    #[error("the request body did not arrive within {} (server.request_body)", format_duration(*.0))]
+    BodyTimeout(Duration),
+    /// The body could not be read.
+    #[error("the request body could not be read to its end")]
+    BodyBroken,
+    /// The body is compressed.
+    #[error("the request body has a content-encoding: send it without one")]
+    BodyEncoded,
+    /// A header that Herald acts on cannot be read.
+    #[error("the header `{name}` must be {wanted}")]
+    Header {
+        /// Its name.
+        name: &'static str,
+        /// What it should be.
+        wanted: &'static str,
+    },
+    /// No such path.
+    #[error(
+        "there is nothing at {0}: completions are at POST /v1/chat/completions, models at GET /v1/models"
+    )]
+    PathUnknown(String),
+    /// The path takes another method.
+    #[error("{path} does not take {method}: use {allowed}")]
+    MethodNotAllowed {
+        /// The path.
+        path: String,
+        /// What was used.
+        method: String,
+        /// What it takes.
+        allowed: &'static str,
+    },
+}
+
+impl RequestError {
+    /// From what the UTF-8 check says of `body`.
+    #[must_use]
+    pub fn not_utf8(body: &[u8], error: Utf8Error) -> Self {
+        let before = String::from_utf8_lossy(&body[..error.valid_up_to()]);
+        let line_begins = before.rfind('\n').map_or(0, |at| at + 1);
+        Self::NotUtf8 {
+            line: before.matches('\n').count() + 1,
+            column: before[line_begins..].chars().count() + 1,
+        }
+    }
+
+    /// From what the JSON parser says.
+    #[must_use]
+    pub fn malformed(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        let place = format!(" at line {} column {}", error.line(), error.column());
+        let reason = text.strip_suffix(&place).unwrap_or(&text).to_owned();
+        Self::Malformed {
+            reason,
+            line: error.line(),
+            column: error.column(),
+        }
+    }
+
+    /// No such model; of a long name only its beginning is told.
+    #[must_use]
+    pub fn unknown_model(name: &str) -> Self {
+        Self::ModelUnknown(shortened(name))
+    }
+
+    /// No such path; of a long one only its beginning is told.
+    #[must_use]
+    pub fn unknown_path(path: &str) -> Self {
+        Self::PathUnknown(shortened(path))
+    }
+
+    /// The path of a request takes another method.
+    #[must_use]
+    pub fn wrong_method(request: &HttpRequest, allowed: &'static str) -> Self {
+        Self::MethodNotAllowed {
+            path: shortened(request.path()),
+            method: shortened(request.method().as_str()),
+            allowed,
+        }
+    }
+
+    /// A field of another type or range.
+    #[must_use]
+    pub fn field(param: &'static str, wanted: &'static str) -> Self {
+        Self::Field { param, wanted }
+    }
+
+    /// The same error, of a field that stands inside another.
+    #[must_use]
+    pub fn of(self, path: &'static str) -> Self {
+        match self {
+            Self::Field { wanted, .. } => Self::Field {
+                param: path,
+                wanted,
+            },
+            Self::Repeated { .. } => Self::Repeated { param: path },
+            other => other,
+        }
+    }
+
+    /// The field at fault, where it is one.
+    #[must_use]
+    pub fn param(&self) -> Option<&'static str> {
+        match self {
+            Self::Field { param, .. } | Self::Repeated { param } => Some(param),
+            Self::ModelMissing | Self::ModelUnknown(_) => Some("model"),
+            _ => None,
+        }
+    }
+
+    /// The code under which clients and logs know it.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::NotUtf8 { .. } | Self::Malformed { .. } => "invalid_json",
+            Self::Field { .. } | Self::Repeated { .. } => "invalid_value",
+            Self::ModelMissing | Self::ModelUnknown(_) => "model_not_found",
+            Self::BodyTooLarge { .. } => "request_too_large",
+            Self::BodyTimeout(_) => "request_timeout",
+            Self::BodyBroken => "request_incomplete",
+            Self::BodyEncoded => "unsupported_content_encoding",
+            Self::Header { .. } => "invalid_header",
+            Self::PathUnknown(_) => "unknown_url",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+        }
+    }
+}
+
+/// A caller's word as an error repeats it: without control characters, 256 characters at most.
+fn shortened(word: &str) -> String {
+    const MOST: usize = 256;
+    let mut shown = word.chars().filter(|char| !char.is_control());
+    let mut short: String = shown.by_ref().take(MOST).collect();
+    if shown.next().is_some() {
+        short.push('…');
+    }
+    short
+}
