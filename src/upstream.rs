@@ -10,6 +10,7 @@ pub mod event_stream;
 pub mod hold;
 pub mod http_client;
 pub mod messages;
+mod outlet;
 pub mod request_body;
 pub mod sse_decoder;
 

@@ -8,20 +8,21 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::{
     UpstreamError,
-    announcer::{Announcer, EventSender},
+    announcer::Announcer,
     call::{Answered, CallPlan, Opened},
     clocks::{AnswerClocks, Clock, Due},
     hold::HeldEvents,
-    http_client::{UpstreamBody, UpstreamHead},
+    http_client::UpstreamBody,
     messages::{Tally, UpstreamEnd},
+    outlet::{Held, NotTaken, Outlet, Stop},
     sse_decoder::{SseDecoder, SseEvent},
 };
 use crate::{
     completion::{CompletionEvent, EventKind},
-    delivery::{ClientLeft, DeliverySender, Pace},
+    delivery::{DeliverySender, Pace},
     error::respond::rescue_upstream,
     event_filter::EventFilter,
-    metadata::{Timings, UpstreamMetadata, clean_text},
+    metadata::{UpstreamMetadata, clean_text},
     providers::EventReader,
 };
 
@@ -39,75 +40,6 @@ pub(super) struct EventStream {
     has_content: bool,
     tally: Tally,
     received: u16,
-}
-
-/// Where events go: kept back until the head is committed, passed on after it.
-enum Outlet {
-    Held(Box<Held>),
-    Open(EventSender),
-    /// Only while the one turns into the other, and after the end.
-    Closed,
-}
-
-impl Outlet {
-    /// What tells of the client's leaving; `None` once nothing more is to be told.
-    fn client(&self) -> Option<&DeliverySender> {
-        match self {
-            Self::Held(held) => Some(held.announcer.client()),
-            Self::Open(sender) => Some(sender.client()),
-            Self::Closed => None,
-        }
-    }
-}
-
-struct Held {
-    announcer: Announcer,
-    head: UpstreamHead,
-    timings: Timings,
-    events: HeldEvents,
-}
-
-/// Why the client takes no more.
-#[derive(Clone, Copy, Debug)]
-enum NotTaken {
-    /// It left.
-    Left,
-    /// It took nothing for as long as `clocks.client_write` allows.
-    Stalled,
-}
-
-/// Why the pump stops before the provider's own end.
-enum Stop {
-    /// The provider failed, and the client is still to be told.
-    Failed(UpstreamError),
-    /// The provider failed and told the client itself.
-    ToldItself(UpstreamError),
-    /// The client takes no more.
-    NotTaken(NotTaken),
-}
-
-impl From<NotTaken> for Stop {
-    fn from(reason: NotTaken) -> Self {
-        Self::NotTaken(reason)
-    }
-}
-
-impl From<ClientLeft> for NotTaken {
-    fn from(_: ClientLeft) -> Self {
-        Self::Left
-    }
-}
-
-impl From<ClientLeft> for Stop {
-    fn from(_: ClientLeft) -> Self {
-        Self::NotTaken(NotTaken::Left)
-    }
-}
-
-impl From<UpstreamError> for Stop {
-    fn from(error: UpstreamError) -> Self {
-        Self::Failed(error)
-    }
 }
 
 /// What a wait brought.
