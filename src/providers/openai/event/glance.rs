@@ -2,14 +2,15 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
 
 /// The members that change what a stream means, with the quote that ends their name: inside a text
 /// it would be escaped, so no content is taken for them. Last an escape that could hide one.
-const TELLING: [&str; 4] = ["\"error\"", "finish_reason\"", "\"usage\"", "\\u00"];
-
-static SEARCH: LazyLock<AhoCorasick> =
-    LazyLock::new(|| AhoCorasick::new(TELLING).expect("four short patterns are within its limits"));
+///
+/// Four searches, because one automaton for all of them looks at every quote on its way: it was
+/// measured to take twenty times as long.
+static TELLING: LazyLock<[Finder<'static>; 4]> =
+    LazyLock::new(|| ["\"error\"", "finish_reason\"", "\"usage\"", "\\u00"].map(Finder::new));
 
 /// Whether a chunk may be passed on unread: it is an object, and has no error, finish reason or
 /// usage but null.
@@ -21,9 +22,11 @@ pub(super) fn carries_on(data: &str) -> bool {
     let bytes = data.as_bytes();
     let is_object = bytes.first() == Some(&b'{') && bytes.last() == Some(&b'}');
     is_object
-        && SEARCH
-            .find_iter(bytes)
-            .all(|found| is_null(&bytes[found.end()..]))
+        && TELLING.iter().all(|member| {
+            let length = member.needle().len();
+            let mut places = member.find_iter(bytes);
+            places.all(|at| is_null(&bytes[at + length..]))
+        })
 }
 
 /// Whether what follows a member's name is a colon and null.
