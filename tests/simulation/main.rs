@@ -1,0 +1,18 @@
+//! Herald on one thread, in memory, under a clock that only moves when nothing else can.
+//!
+//! The gateway is mounted in an actix app that is called in the process, and its provider is a script
+//! at the far end of a pipe. So each answer and each clock has an exact virtual instant. `bench` is
+//! that setting; the other files ask it for one thing each, and `seeds` for a few hundred at random.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod bench;
+
+mod commit;
+mod drain;
+mod idle;
+mod leaving;
+mod opening;
+mod seeds;
+mod slow_reader;
+mod total;
