@@ -33,15 +33,6 @@ impl fmt::Debug for Delivery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientLeft;
 
-/// Whether handing an event over took time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// There was room.
-    AtOnce,
-    /// There was none at first.
-    Waited,
-}
-
 /// The provider's end of the channel: bounded in events and in bytes.
 #[derive(Clone, Debug)]
 pub struct DeliverySender {
@@ -73,26 +64,12 @@ impl DeliverySender {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, the event is lost.
-    pub async fn send(&self, event: sse::Event, size: usize) -> Result<Pace, ClientLeft> {
+    pub async fn send(&self, event: sse::Event, size: usize) -> Result<(), ClientLeft> {
         let size = u32::try_from(size).unwrap_or(u32::MAX).min(self.bytes);
-        let mut pace = Pace::AtOnce;
-        let permit = match Arc::clone(&self.room).try_acquire_many_owned(size) {
-            Ok(permit) => permit,
-            Err(_) => {
-                pace = Pace::Waited;
-                // A body that is dropped gives back all room, so that this never waits for it.
-                let permit = Arc::clone(&self.room).acquire_many_owned(size).await;
-                permit.map_err(|_| ClientLeft)?
-            }
-        };
-        match self.deliveries.try_send(Delivery::Event(event, permit)) {
-            Ok(()) => Ok(pace),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(ClientLeft),
-            Err(mpsc::error::TrySendError::Full(delivery)) => {
-                let sent = self.deliveries.send(delivery).await;
-                sent.map(|()| Pace::Waited).map_err(|_| ClientLeft)
-            }
-        }
+        // A body that is dropped gives back all room, so that this does not outlast it.
+        let permit = Arc::clone(&self.room).acquire_many_owned(size).await;
+        let delivery = Delivery::Event(event, permit.map_err(|_| ClientLeft)?);
+        self.deliveries.send(delivery).await.map_err(|_| ClientLeft)
     }
 
     /// Says that all has been said.
@@ -249,21 +226,21 @@ mod tests {
     #[actix_web::test]
     async fn room_in_bytes_is_given_back_when_the_body_takes_the_event() {
         let (sender, mut stream, _reported) = started();
-        assert_eq!(sender.send(event("a"), 6).await, Ok(Pace::AtOnce));
+        assert_eq!(sender.send(event("a"), 6).await, Ok(()));
         let mut second = pin!(sender.send(event("b"), 6));
         assert_eq!(poll_immediate(&mut second).await, None);
         assert!(stream.next().await.unwrap().is_ok());
-        assert_eq!(second.await, Ok(Pace::Waited));
+        assert_eq!(second.await, Ok(()));
     }
 
     #[actix_web::test]
     async fn an_event_larger_than_all_the_room_passes_alone() {
         let (sender, mut stream, _reported) = started();
-        assert_eq!(sender.send(event("a"), 1_000).await, Ok(Pace::AtOnce));
+        assert_eq!(sender.send(event("a"), 1_000).await, Ok(()));
         let mut second = pin!(sender.send(event("b"), 1));
         assert_eq!(poll_immediate(&mut second).await, None);
         assert!(stream.next().await.unwrap().is_ok());
-        assert_eq!(second.await, Ok(Pace::Waited));
+        assert_eq!(second.await, Ok(()));
     }
 
     #[actix_web::test]

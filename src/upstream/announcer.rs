@@ -4,7 +4,7 @@ use actix::Recipient;
 use actix_web_lab::sse;
 
 use crate::{
-    delivery::{ClientLeft, DeliverySender, Pace},
+    delivery::{ClientLeft, DeliverySender},
     metadata::UpstreamMetadata,
     upstream::sse_decoder::SseEvent,
 };
@@ -61,7 +61,7 @@ impl EventSender {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, the event is lost.
-    pub async fn send(&self, event: SseEvent) -> Result<Pace, ClientLeft> {
+    pub async fn send(&self, event: SseEvent) -> Result<(), ClientLeft> {
         let size = event.size();
         self.deliveries.send(event_for_client(event), size).await
     }

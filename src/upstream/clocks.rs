@@ -140,6 +140,12 @@ impl AnswerClocks {
         self.heard_at = now;
     }
 
+    /// The client's reader kept us waiting so long: that was no silence of the provider.
+    pub fn waited(&mut self, length: Duration) {
+        self.heard_at += length;
+        self.head_at += length;
+    }
+
     /// The first content event came: `first_event` stops.
     pub fn content(&mut self) {
         self.has_content = true;

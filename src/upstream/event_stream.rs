@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     completion::{CompletionEvent, EventKind},
-    delivery::{DeliverySender, Pace},
+    delivery::DeliverySender,
     error::respond::rescue_upstream,
     event_filter::EventFilter,
     metadata::{UpstreamMetadata, clean_text},
@@ -270,23 +270,22 @@ impl EventStream {
             return Err(NotTaken::Left.into());
         };
         let mut handing = pin!(sender.send(event));
-        let pace = match poll_immediate(&mut handing).await {
-            Some(pace) => pace?,
-            None => tokio::select! {
+        if let Some(handed) = poll_immediate(&mut handing).await {
+            handed?;
+        } else {
+            let asked = Instant::now();
+            tokio::select! {
                 biased;
-                pace = &mut handing => pace?,
+                handed = &mut handing => handed?,
                 () = self.plan.draining.ended() => return Err(UpstreamError::Draining.into()),
                 () = sleep_until(self.clocks.total_at()) => {
                     return Err(self.plan.clocks.expired(Clock::Total).into());
                 }
                 () = sleep(self.plan.clocks.client_write) => return Err(NotTaken::Stalled.into()),
-            },
-        };
-        self.tally.events += 1;
-        if pace == Pace::Waited {
-            // The reader was slow: that was no silence of the provider.
-            self.clocks.heard(Instant::now());
+            }
+            self.clocks.waited(asked.elapsed());
         }
+        self.tally.events += 1;
         Ok(())
     }
 
@@ -317,12 +316,11 @@ impl EventStream {
             Outlet::Open(sender) => {
                 let rescue = rescue_upstream(error, &self.plan.model, Some(self.received));
                 let event = self.plan.dialect.error_event(&rescue.report);
-                let telling = async {
-                    sender.send(event).await?;
-                    sender.end().await
-                };
-                let told = timeout(self.plan.clocks.client_write, telling).await;
+                let client_write = self.plan.clocks.client_write;
+                let told = timeout(client_write, sender.send(event)).await;
                 told.map_err(|_| NotTaken::Stalled)??;
+                let ended = timeout(client_write, sender.end()).await;
+                ended.map_err(|_| NotTaken::Stalled)??;
                 self.tally.events += 1;
                 Ok(())
             }

@@ -112,7 +112,6 @@ fn the_provider_is_let_go_before_a_slow_reader_is_told() {
 }
 
 #[test]
-#[ignore = "finding: the error event and the end after it share one client_write"]
 fn a_reader_that_takes_an_item_just_in_time_is_told_of_an_error_and_of_the_end() {
     simulate(async {
         let script = Script::sse().event(chat::text("a")).stall();
@@ -131,7 +130,6 @@ fn a_reader_that_takes_an_item_just_in_time_is_told_of_an_error_and_of_the_end()
 }
 
 #[test]
-#[ignore = "finding: any wait for room starts clocks.idle anew, also one that took no time"]
 fn letting_go_of_held_events_is_no_sign_of_life() {
     simulate(async {
         let script = Script::sse().flood(chat::role(), 2).stall();
@@ -145,7 +143,6 @@ fn letting_go_of_held_events_is_no_sign_of_life() {
 }
 
 #[test]
-#[ignore = "finding: clocks.first_event runs on while the gateway waits for the reader"]
 fn first_event_does_not_blame_the_provider_for_a_slow_reader() {
     simulate(async {
         let script = Script::sse()
