@@ -131,7 +131,6 @@ def test_a_body_over_the_limit_is_refused():
     assert json.loads(document)["error"]["code"] == "request_too_large"
 
 
-@pytest.mark.xfail(strict=True, reason="an HTTP/1.0 client gets transfer-encoding: chunked (RFC 9112 section 6.1)")
 def test_an_http_1_0_client_gets_the_stream_without_chunks():
     status, headers, body = parted(curl("-i", "-0", COMPLETIONS, "-d", request("text")))
     assert status.endswith(" 200 OK") and "transfer-encoding" not in headers
