@@ -118,6 +118,8 @@ impl Call {
             Ok(opened) => opened,
             Err(error) => return fail(announcer, None, Timings::default(), error).await,
         };
+        // A prompt may be megabytes long, a stream half an hour.
+        plan.request.body = Bytes::new();
         if plan.request.stream && is_event_stream(&opened.head) {
             return EventStream::new(plan, opened, announcer).relay().await;
         }
