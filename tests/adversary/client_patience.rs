@@ -1,6 +1,4 @@
 //! What a client may say of its own patience, and clocks that run out together.
-//!
-//! Where a test sleeps, the pace is what it tests: a byte now and then, a reader who pauses.
 
 use std::time::Duration;
 
@@ -9,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     log::Log,
-    wire::{Answer, Wire, document, post, stream},
+    wire::{Answer, Wire, post, stream},
 };
 
 async fn with_timeout(script: Script, settings: &str, values: &[&str]) -> Answer {
@@ -126,68 +124,6 @@ async fn clocks_that_run_out_together_make_one_end_and_one_line() {
     }
 }
 
-#[actix_web::test]
-async fn a_stream_whose_events_come_in_time_outlives_every_clock_but_total() {
-    let slow = (0..12).fold(Script::sse(), |script, _| {
-        script
-            .event(chat::text("a"))
-            .pause(Duration::from_millis(50))
-    });
-    let slow = slow.event(chat::finish("stop")).done().finish();
-    let clocks =
-        "[clocks]\nhead = \"300ms\"\nfirst_event = \"300ms\"\nidle = \"300ms\"\nhold = \"0ms\"\n";
-    let answer = with_timeout(slow, clocks, &[]).await;
-    assert_eq!(answer.data().len(), 14, "{answer:?}");
-}
-
-/// The idle clock runs "bytes of one upstream event → of the next": an event that trickles is no idle.
-#[actix_web::test]
-async fn a_document_that_trickles_is_not_idle() {
-    let text = chat::completion("hello");
-    let slow = text.as_bytes().chunks(20).fold(
-        Script::new()
-            .header("content-type", "application/json")
-            .framing(herald::testkit::Framing::Chunked),
-        |script, piece| script.body(piece).pause(Duration::from_millis(40)),
-    );
-    let provider = ScriptedProvider::start([slow.finish()]).await;
-    let gateway = TestGateway::tuned(&provider, "[clocks]\nidle = \"200ms\"\n").await;
-    let mut wire = Wire::connect(gateway.address()).await;
-    wire.send(post(document().to_string(), &[])).await;
-    let answer = wire.answer().await;
-    assert_eq!((answer.status, answer.text()), (200, text));
-}
-
-/// The provider is not idle while nobody lets it speak.
-#[actix_web::test]
-async fn a_slow_reader_is_not_taken_for_an_idle_provider() {
-    let text = "x".repeat(16 * 1024);
-    let script = Script::sse()
-        .flood(chat::text(&text), 2000)
-        .event(chat::finish("stop"))
-        .done()
-        .finish();
-    let provider = ScriptedProvider::start([script]).await;
-    let gateway = TestGateway::tuned(
-        &provider,
-        "[clocks]\nidle = \"200ms\"\nheartbeat = \"50ms\"\n",
-    )
-    .await;
-    let mut wire = Wire::connect(gateway.address()).await;
-    wire.send(post(stream().to_string(), &[])).await;
-    let mut answer = wire.head().await.unwrap();
-    provider
-        .wait_for("backpressure", |what| {
-            matches!(what, herald::testkit::Happened::Blocked { .. })
-        })
-        .await;
-    // Three times the clock.
-    tokio::time::sleep(Duration::from_millis(600)).await;
-    wire.body_of(&mut answer).await;
-    assert_eq!(answer.code(), None);
-    assert_eq!(answer.data().len(), 2002);
-}
-
 /// "From the client's request to the last event": also while the reader holds everything up.
 #[actix_web::test]
 async fn total_runs_out_while_a_reader_takes_nothing() {
@@ -233,7 +169,7 @@ async fn a_head_that_never_ends_is_given_up() {
     }
 }
 
-/// "Longest wait for a request's head, 1ms to 1h": none of these heads is waited for.
+/// "Longest wait for a request's head, 1s to 1h": none of these heads is waited for.
 #[actix_web::test]
 async fn a_head_that_is_there_at_once_is_never_too_late() {
     let provider = ScriptedProvider::start([]).await;
@@ -244,7 +180,6 @@ async fn a_head_that_is_there_at_once_is_never_too_late() {
         wire.send("GET /health/live HTTP/1.1\r\nhost: h\r\n\r\n")
             .await;
         late += usize::from(wire.answer().await.status == 408);
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(late, 0, "of 60");
 }
@@ -284,11 +219,13 @@ async fn a_body_that_comes_a_byte_at_a_time_is_given_up_too() {
     let request = post(stream().to_string(), &[]);
     let (front, body) = request.split_at(request.len() - 60);
     wire.send(front).await;
-    let begun = Instant::now();
     for byte in body {
         wire.send([*byte]).await;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        if begun.elapsed() > Duration::from_millis(800) {
+        let answered = wire.socket.readable();
+        if tokio::time::timeout(Duration::from_millis(20), answered)
+            .await
+            .is_ok()
+        {
             break;
         }
     }

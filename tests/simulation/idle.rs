@@ -143,3 +143,19 @@ fn the_words_of_an_error_are_waited_for_no_longer_than_error_body() {
         assert_eq!(bench.let_go().await, secs(3.0));
     });
 }
+
+#[test]
+fn a_document_that_trickles_is_not_idle() {
+    simulate(async {
+        let text = chat::completion("hello");
+        let script = text.as_bytes().chunks(20).fold(
+            Script::new()
+                .header("content-type", "application/json")
+                .framing(Framing::Chunked),
+            |script, piece| script.body(piece).pause(secs(9.0)),
+        );
+        let bench = Bench::new(script.finish(), "idle = \"10s\"").await;
+        let answer = bench.document().await.json().await;
+        assert_eq!(answer["choices"][0]["message"]["content"], "hello");
+    });
+}
