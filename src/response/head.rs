@@ -34,7 +34,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// Status and headers of an answer.
 ///
 /// Streams, documents and errors are built here alike, so that each carries the same headers. The
-/// request's own id is added to every response by [`middleware`](crate::middleware).
+/// request's own id is added to every response by `middleware`.
 #[derive(Debug)]
 pub struct ResponseHead {
     /// Ours; the provider's own stands in `x-upstream-status`.
