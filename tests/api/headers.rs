@@ -66,7 +66,6 @@ async fn just_the_allowed_headers_pass_on_streams_documents_and_errors() {
         ]
     };
     let provider = ScriptedProvider::start(scripts()).await;
-    // A rule that would let a nominated header through must not.
     let gateway = TestGateway::in_front_of(&provider).await;
     for request in [
         &stream_request(),
