@@ -199,6 +199,8 @@ fn an_id_belongs_to_one_event_and_waits_for_it_where_its_frame_has_no_data() {
         "id: 1\ndata: x\n\ndata: y\n\nid: 2\n\n: comment\n\ndata: z\n\ndata: z\n\n",
         [with_id("1", "x"), data("y"), with_id("2", "z"), data("z")],
     );
+    // The commonest frame has a path of its own, which must look for the id too.
+    assert_events("id: \n\ndata: x\n\n", [with_id("", "x")]);
 }
 
 #[test]
