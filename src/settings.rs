@@ -43,7 +43,7 @@ use serde::Deserialize;
 
 pub use auth::{Auth, ClientKey};
 pub use bounds::{StreamBounds, UpstreamBounds};
-pub use error::{Origin, SettingsError};
+pub use error::{Origin, Origins, SettingsError};
 pub use log::{LogFormat, LogSettings};
 pub use models::{FilterRules, Models, VerifiedModel};
 pub use providers::{ProviderKind, VerifiedProvider};
@@ -110,6 +110,12 @@ impl Settings {
     pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
         let layer = layers::Layer::parse(Some("settings"), text)?;
         Self::from_layers(Some(layer), &HashMap::new())
+    }
+
+    /// Where each value was written. Kept apart from the settings, which [`verify`](Self::verify) takes.
+    #[must_use]
+    pub fn origins(&self) -> Origins {
+        self.origins.clone()
     }
 
     fn from_layers(

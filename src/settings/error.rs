@@ -92,7 +92,7 @@ impl Origin {
 
 /// Where each value came from, so that verification can name it long after layering.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Origins(HashMap<String, Origin>);
+pub struct Origins(HashMap<String, Origin>);
 
 impl Origins {
     pub(super) fn of(root: &Value) -> Self {
@@ -130,8 +130,10 @@ impl Origins {
         }
     }
 
-    /// The origin of the key, of something in it, or of the nearest thing around it.
-    fn find(&self, key: &str) -> Origin {
+    /// The origin of the key, such as `metadata.allow[3]`, of something in it, or of the nearest thing
+    /// around it.
+    #[must_use]
+    pub fn find(&self, key: &str) -> Origin {
         let mut around = key;
         loop {
             match self.0.get(around) {
