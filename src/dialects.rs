@@ -30,6 +30,10 @@ pub trait Dialect: Send + Sync + fmt::Debug {
     /// Whether clients of this dialect take the event for an error as it stands.
     fn is_error_event(&self, event: &SseEvent) -> bool;
 
+    /// Whether a stream may begin with the event `metadata`, if its client asks for it. Where clients
+    /// cannot take an event of an unknown name there is none, whatever they ask for.
+    fn has_metadata_event(&self) -> bool;
+
     /// An event's data, or a whole document, without the parts that the rules drop.
     fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited;
 }

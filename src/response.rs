@@ -2,6 +2,7 @@
 
 pub mod document_body;
 pub mod head;
+pub mod metadata_event;
 pub mod sse_body;
 
 use std::{fmt, rc::Rc, sync::Arc};

@@ -44,6 +44,10 @@ impl Dialect for OpenAiDialect {
         error::is_told_in(&event.data)
     }
 
+    fn has_metadata_event(&self) -> bool {
+        true
+    }
+
     fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited {
         parts::without(text, rules)
     }

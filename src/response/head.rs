@@ -1,6 +1,6 @@
 //! The head that the client gets: our status, and each header for a reason.
 
-use std::{fmt::Write, time::Duration};
+use std::{fmt::Write, ops::Range, time::Duration};
 
 use actix_web::{
     HttpResponse, HttpResponseBuilder,
@@ -19,14 +19,14 @@ use crate::{
     telemetry::request_record::RequestRecord,
 };
 
-const X_UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-upstream-status");
-const X_UPSTREAM_PROVIDER: HeaderName = HeaderName::from_static("x-upstream-provider");
-const X_UPSTREAM_MODEL: HeaderName = HeaderName::from_static("x-upstream-model");
-const X_UPSTREAM_TIME_TO_FIRST_TOKEN: HeaderName =
+pub(super) const X_UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-upstream-status");
+pub(super) const X_UPSTREAM_PROVIDER: HeaderName = HeaderName::from_static("x-upstream-provider");
+pub(super) const X_UPSTREAM_MODEL: HeaderName = HeaderName::from_static("x-upstream-model");
+pub(super) const X_UPSTREAM_TIME_TO_FIRST_TOKEN: HeaderName =
     HeaderName::from_static("x-upstream-time-to-first-token");
-const X_HERALD_SETTINGS_GENERATION: HeaderName =
+pub(super) const X_HERALD_SETTINGS_GENERATION: HeaderName =
     HeaderName::from_static("x-herald-settings-generation");
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 /// Tells nginx in front of Herald not to collect the stream in its buffers.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -41,6 +41,8 @@ pub struct ResponseHead {
     pub status: StatusCode,
     /// Values of one name go out in this order.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Which of them are the provider's, let through by a rule.
+    pub forwarded: Range<usize>,
 }
 
 impl ResponseHead {
@@ -70,6 +72,7 @@ impl ResponseHead {
             headers.push((CONTENT_ENCODING, HeaderValue::from_static("identity")));
         }
 
+        let mut passed = 0..0;
         if let Some(head) = &metadata.head {
             let is_unchanged =
                 provider.status_table.map(head.status.as_u16()).unchanged && status == head.status;
@@ -80,12 +83,14 @@ impl ResponseHead {
             let invalid = forwarded.invalid + told - passing.len();
             record.note_lost_headers(forwarded.over_cap, invalid);
             let mut has_retry_after = false;
+            let first = headers.len();
             headers.extend(passing.into_iter().filter(|(name, value)| {
                 // One that says something, and only one.
                 name != RETRY_AFTER
                     || (is_valid_retry_after(value)
                         && !std::mem::replace(&mut has_retry_after, true))
             }));
+            passed = first..headers.len();
             headers.push((X_UPSTREAM_STATUS, HeaderValue::from(head.status.as_u16())));
         }
         let generation = HeaderValue::from(settings.generation);
@@ -116,7 +121,11 @@ impl ResponseHead {
         {
             headers.push(retry_after(settings.retry_after.as_secs().max(1)));
         }
-        Self { status, headers }
+        Self {
+            status,
+            headers,
+            forwarded: passed,
+        }
     }
 
     /// The response under this head; the caller gives it its body.

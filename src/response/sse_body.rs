@@ -22,6 +22,7 @@ const HEARTBEAT: Bytes = Bytes::from_static(b":\n");
 /// The responder's own keep-alive is not used: it is not reset by events and its text breaks
 /// clients. The body is only polled after the head, so no heartbeat comes before commit.
 pub struct SseBody {
+    first: Option<Bytes>,
     events: Pin<Box<Sse<DeliveryStream>>>,
     heartbeat: Option<Heartbeat>,
 }
@@ -45,9 +46,16 @@ impl SseBody {
             }
         });
         Self {
+            first: None,
             events: Box::pin(Sse::from_stream(events)),
             heartbeat,
         }
+    }
+
+    /// The same, with an item of its own before all events and all heartbeats.
+    #[must_use]
+    pub fn with_first(self, first: Option<Bytes>) -> Self {
+        Self { first, ..self }
     }
 }
 
@@ -81,7 +89,10 @@ impl MessageBody for SseBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        let item = self.events.as_mut().poll_next(cx);
+        let item = match self.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(first))),
+            None => self.events.as_mut().poll_next(cx),
+        };
         let Some(heartbeat) = &mut self.heartbeat else {
             return item;
         };
@@ -159,6 +170,19 @@ mod tests {
         sender.end().await.unwrap();
         assert_eq!(next(&mut body).await.unwrap(), "data: a\n\n");
         assert_eq!(next(&mut body).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_item_comes_once_and_before_all_else_however_late_it_is_asked_for() {
+        let (sender, body) = body(Some(EVERY));
+        let mut body = body.with_first(Some(Bytes::from_static(b"first")));
+        sender.send(sse::Data::new("a").into(), 1).await.unwrap();
+        tokio::time::advance(10 * EVERY).await;
+        assert_eq!(next(&mut body).await.unwrap(), "first");
+        assert_eq!(next(&mut body).await.unwrap(), "data: a\n\n");
+        let before = Instant::now();
+        assert_eq!(next(&mut body).await.unwrap(), ":\n");
+        assert_eq!(before.elapsed(), EVERY);
     }
 
     #[tokio::test]

@@ -1,6 +1,6 @@
 //! The one handler of all completions, whatever the dialect: from the request to the answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use actix::Actor;
 use actix_web::{
@@ -24,7 +24,10 @@ use crate::{
     error::{GatewayError, HeraldError, RequestError},
     middleware::record_of,
     providers::outgoing_headers,
-    response::{Answer, ResponseActor, document_body::DocumentBody, sse_body::SseBody},
+    response::{
+        Answer, ResponseActor, document_body::DocumentBody, metadata_event::metadata_event,
+        sse_body::SseBody,
+    },
     settings::VerifiedSettings,
     startup::Worker,
     upstream::{
@@ -37,6 +40,9 @@ use crate::{
 /// The client's own bound on the whole, in milliseconds; it replaces `clocks.total` and never
 /// exceeds it.
 const X_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-timeout-ms");
+
+/// Asks for the event `metadata`, for clients that cannot read headers.
+const X_HERALD_METADATA: HeaderName = HeaderName::from_static("x-herald-metadata");
 
 /// Starts the two actors of a request and answers with what they come to.
 ///
@@ -70,6 +76,7 @@ async fn answer(
 
     let mut clocks = settings.clocks;
     clocks.total = client_total(request, clocks.total)?;
+    let asks_for_metadata = asks_for_metadata_event(dialect, request)?;
     let headers = outgoing_headers(&model.provider, request.headers(), completion.stream);
     let worker = request
         .app_data::<Worker>()
@@ -83,7 +90,7 @@ async fn answer(
         Arc::clone(&settings),
         Arc::clone(&model),
         dialect,
-        record,
+        Rc::clone(&record),
     )
     .start();
     UpstreamActor::new(Call {
@@ -107,7 +114,8 @@ async fn answer(
     let mut response = match answered.await.map_err(|_| GatewayError::Internal)? {
         Answer::Events { head, report } => {
             let events = DeliveryStream::new(delivered, report);
-            let body = SseBody::new(events, settings.heartbeat);
+            let metadata = asks_for_metadata.then(|| metadata_event(&head, record.id()));
+            let body = SseBody::new(events, settings.heartbeat).with_first(metadata);
             head.into_builder().body(body)
         }
         Answer::Document { head, body } => head.into_builder().body(DocumentBody::new(body)),
@@ -162,4 +170,108 @@ fn client_total(request: &HttpRequest, total: Duration) -> Result<Duration, Requ
     // More than fits is more than the total.
     let millis = text.parse().unwrap_or(u64::MAX);
     Ok(Duration::from_millis(millis).clamp(Duration::from_millis(1), total))
+}
+
+/// Whether the client asks for the event `metadata`, in a dialect that has it; in another the header
+/// is not looked at. It means nothing to an answer that is no stream.
+fn asks_for_metadata_event(
+    dialect: &dyn Dialect,
+    request: &HttpRequest,
+) -> Result<bool, RequestError> {
+    if !dialect.has_metadata_event() {
+        return Ok(false);
+    }
+    let mut values = request.headers().get_all(X_HERALD_METADATA);
+    match (values.next(), values.next()) {
+        (None, _) => Ok(false),
+        (Some(value), None) if value.as_bytes().eq_ignore_ascii_case(b"event") => Ok(true),
+        _ => Err(RequestError::Header {
+            name: "x-herald-metadata",
+            wanted: "`event`, once",
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use actix_web::{
+        App,
+        test::{TestRequest, call_and_read_body, init_service},
+    };
+
+    use super::*;
+    use crate::{
+        Gateway,
+        completion::CompletionRequest,
+        dialects::{Edited, openai::OpenAiDialect},
+        error::ErrorReport,
+        settings::{FilterRules, Settings},
+        upstream::sse_decoder::SseEvent,
+    };
+
+    /// As OpenAI's, for clients that an event of an unknown name would break.
+    #[derive(Debug)]
+    struct Strict;
+
+    impl Dialect for Strict {
+        fn parse_completion(&self, body: Bytes) -> Result<CompletionRequest, RequestError> {
+            OpenAiDialect.parse_completion(body)
+        }
+
+        fn error_document(&self, report: &ErrorReport) -> Bytes {
+            OpenAiDialect.error_document(report)
+        }
+
+        fn error_event(&self, report: &ErrorReport) -> SseEvent {
+            OpenAiDialect.error_event(report)
+        }
+
+        fn is_error_event(&self, event: &SseEvent) -> bool {
+            OpenAiDialect.is_error_event(event)
+        }
+
+        fn has_metadata_event(&self) -> bool {
+            false
+        }
+
+        fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited {
+            OpenAiDialect.without_parts(text, rules)
+        }
+    }
+
+    /// The beginning of a recorded stream's body, for a client that sends `x-herald-metadata`.
+    async fn begun(dialect: &'static dyn Dialect, value: &'static str) -> String {
+        let settings = Settings::from_toml("").unwrap();
+        let gateway = Gateway::new(settings.verify(&HashMap::new()).unwrap());
+        let create =
+            web::post().to(move |request, payload| create_completion(dialect, request, payload));
+        let app = App::new()
+            .app_data(web::Data::new(gateway))
+            .app_data(Worker::default())
+            .service(web::resource("/").route(create));
+        let request = TestRequest::post()
+            .insert_header((X_HERALD_METADATA, value))
+            .set_payload(r#"{"model":"replay-text","stream":true}"#)
+            .to_request();
+        let body = call_and_read_body(&init_service(app).await, request).await;
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        text.chars().take(16).collect()
+    }
+
+    #[actix_web::test]
+    async fn a_dialect_without_the_event_metadata_never_gets_it_whatever_the_client_sends() {
+        // All of it is in memory, so that the recording's pauses cost nothing.
+        tokio::time::pause();
+        assert_eq!(begun(&OpenAiDialect, "event").await, "event: metadata\n");
+        assert_eq!(begun(&OpenAiDialect, "no").await, r#"{"error":{"messa"#);
+        for value in ["event", "EVENT", "no"] {
+            assert_eq!(
+                begun(&Strict, value).await,
+                r#"data: {"id":"cha"#,
+                "{value}"
+            );
+        }
+    }
 }

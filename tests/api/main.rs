@@ -12,6 +12,7 @@ mod chat_completions;
 mod clocks;
 mod commit;
 mod headers;
+mod metadata_event;
 mod models;
 mod outcome;
 mod requests;

@@ -12,6 +12,7 @@ mod commit;
 mod drain;
 mod idle;
 mod leaving;
+mod metadata_event;
 mod opening;
 mod seeds;
 mod slow_reader;
