@@ -32,7 +32,7 @@ impl Dialect for OpenAiDialect {
     }
 
     fn error_event(&self, report: &ErrorReport) -> SseEvent {
-        // The SDKs raise on any data with a truthy `error`; they skip events that bear a name.
+        // The SDKs raise on any data with a truthy `error`, whatever the name of the event.
         SseEvent {
             event: None,
             id: None,
