@@ -34,6 +34,15 @@ test("streamText streams the provider's text, its usage and its headers", async 
   assert.equal(headers["x-ratelimit-remaining-tokens"], "159974");
 });
 
+// So docs/api.md says that SDKs are not to ask for it: they have the headers.
+test("the event metadata, if asked for, is an error in the stream", async () => {
+  const errors = [];
+  const headers = { "x-herald-metadata": "event" };
+  const result = streamOf(nextCase(), "text", { headers, onError: ({ error }) => errors.push(error.name) });
+  assert.equal((await collect(result.textStream)).join(""), TEXT);
+  assert.deepEqual(errors, ["AI_TypeValidationError"]);
+});
+
 test("generateText gets the whole document", async () => {
   const { text, usage } = await generateText({ model: modelOf(nextCase(), "text"), messages, maxRetries: 0 });
   assert.deepEqual([text, usage.inputTokens, usage.outputTokens], [TEXT, 7, 9]);

@@ -38,6 +38,18 @@ test("the metadata is there before the provider has sent an event", async () => 
   assert.equal(textOf(await collect(data)), TEXT);
 });
 
+// So docs/api.md says that SDKs are not to ask for it: they have the headers.
+test("the event metadata, if asked for, is a first chunk without choices", async () => {
+  const one = nextCase();
+  const headers = { ...one.headers, "x-herald-metadata": "event" };
+  const stream = await streamOf(one, "text", { defaultHeaders: headers });
+  const [first, ...rest] = await collect(stream);
+  assert.deepEqual([first.choices, first.upstream.status], [undefined, 200]);
+  assert.equal(textOf(rest), TEXT);
+  const helper = clientOf(one, { defaultHeaders: headers }).chat.completions.stream({ model: "text", messages });
+  await assert.rejects(helper.finalContent(), /choices/);
+});
+
 test("the stream helper gathers the message", async () => {
   const helper = clientOf(nextCase()).chat.completions.stream({ model: "text", messages });
   assert.equal(await helper.finalContent(), TEXT);

@@ -1,10 +1,12 @@
 """What the provider said is known before the first event."""
 
 import asyncio
+import json
 import re
 
+import httpx2
 import pytest
-from conftest import ask, text_of
+from conftest import HERALD, MESSAGES, ask, text_of
 from scenarios import FOR_THE_CLIENT, NOT_FOR_THE_CLIENT, TEXT
 
 
@@ -75,6 +77,31 @@ def test_a_document_has_the_same_metadata_as_a_stream(case, model):
     assert names[0] == names[1]
     assert {name for name, _ in FOR_THE_CLIENT} < names[0]
     assert [head["content-type"] for head in heads] == ["text/event-stream", "application/json"]
+
+
+def test_a_reader_of_raw_lines_has_the_metadata_in_the_first_event(case):
+    asked = {"x-client-request-id": case.id, "x-herald-metadata": "event"}
+    body = {"model": "gated", "messages": MESSAGES, "stream": True}
+    with httpx2.stream("POST", f"{HERALD}/v1/chat/completions", headers=asked, json=body) as response:
+        check(response.headers, case)
+        lines = response.iter_lines()
+        assert next(lines) == "event: metadata"
+        metadata = json.loads(next(lines).removeprefix("data: "))
+        assert next(lines) == ""
+        assert [each["sent"] for each in case.exchanges()] == [0]
+        case.release()
+        assert [line for line in lines if line][-1] == "data: [DONE]"
+        assert metadata["headers"] == dict(FOR_THE_CLIENT)
+        assert metadata["request_id"] == response.headers["x-herald-request-id"]
+        assert metadata["upstream"] == {"provider": "scripted", "model": "gated", "status": 200}
+
+
+def test_the_sdk_takes_the_event_metadata_for_a_chunk_without_choices(case):
+    """So docs/api.md says that SDKs are not to ask for it: they have the headers."""
+    headers = {"x-client-request-id": case.id, "x-herald-metadata": "event"}
+    first, *rest = ask(case.openai(default_headers=headers), "text", stream=True)
+    assert (first.choices, first.upstream["status"]) == (None, 200)
+    assert text_of(rest) == TEXT
 
 
 def test_each_request_has_an_id_of_its_own(case):
