@@ -1,12 +1,16 @@
 //! Which of the provider's headers reach the client.
 
+mod fate;
+
 use std::fmt;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
+pub use fate::{Dropped, Fate, Traced};
+
 use super::{
-    header_rules::{Allowance, Pattern, RuleSet, header_name, is_plain},
+    header_rules::{Allowance, Match, Met, Pattern, RuleSet, header_name, is_plain},
     never_forward::{
         is_never_forwarded, why_never_a_target, why_never_forwarded, why_prefix_never_forwarded,
     },
@@ -85,6 +89,8 @@ pub struct HeaderPolicy {
     rules: RuleSet,
     /// By rule: the name it goes out under, where that is another.
     renames: Vec<Option<HeaderName>>,
+    /// By rule: as it was written.
+    written: Vec<HeaderRule>,
     caps: HeaderCaps,
 }
 
@@ -109,6 +115,7 @@ impl HeaderPolicy {
         let mut policy = Self {
             rules: RuleSet::default(),
             renames: Vec::new(),
+            written: rules.to_vec(),
             caps,
         };
         let mut errors = Vec::new();
@@ -137,21 +144,95 @@ impl HeaderPolicy {
     /// `x-should-retry` pass: it speaks of that status, and SDKs obey it before anything else.
     pub fn forward(&self, upstream: &HeaderMap, status_unchanged: bool) -> Forwarded {
         let mut forwarded = Forwarded::default();
-        let mut allowance = Allowance::new(self.caps);
-        for found in self.rules.select(upstream, is_never_forwarded) {
-            let name = self.renames[found.rule].as_ref().unwrap_or(found.name);
-            if name == "x-should-retry" && !status_unchanged {
-                continue;
-            }
-            if !is_plain(found.value) {
-                forwarded.invalid += 1;
-            } else if !allowance.take(name, found.value) {
-                forwarded.over_cap += 1;
-            } else {
-                forwarded.headers.push((name.clone(), found.value.clone()));
+        for Traced { value, fate, .. } in self.decide(upstream, status_unchanged) {
+            match fate {
+                Fate::Passes { name, .. } => forwarded.headers.push((name.clone(), value.clone())),
+                Fate::Dropped(Dropped::OverCap) => forwarded.over_cap += 1,
+                Fate::Dropped(Dropped::NotPlain) => forwarded.invalid += 1,
+                Fate::Dropped(_) => {}
             }
         }
         forwarded
+    }
+
+    /// What [`forward`](Self::forward) makes of each value: first those that a rule allows, in the
+    /// order in which they go out, then the others. The values of one name keep their order.
+    pub fn trace<'a>(&'a self, upstream: &'a HeaderMap, status_unchanged: bool) -> Vec<Traced<'a>> {
+        let others = self.rules.meet(upstream, is_never_forwarded);
+        let others = others.filter_map(|(header, value, met)| {
+            let fate = match met {
+                Met::Rule(_) => return None,
+                Met::Nominated => Fate::Dropped(Dropped::Nominated),
+                Met::NoRule => self.judge(header),
+            };
+            Some(Traced {
+                header,
+                value,
+                fate,
+            })
+        });
+        self.decide(upstream, status_unchanged)
+            .chain(others)
+            .collect()
+    }
+
+    /// What the rules make of a name, whatever value and head it would come with.
+    #[must_use]
+    pub fn judge<'a>(&'a self, name: &'a HeaderName) -> Fate<'a> {
+        match self.rules.first_match(name, is_never_forwarded) {
+            Some(rule) => Fate::Passes {
+                rule,
+                name: self.outgoing_name(rule, name),
+            },
+            None => Fate::Dropped(match why_never_forwarded(name) {
+                Some(why) => Dropped::Never(why),
+                None => Dropped::Unlisted,
+            }),
+        }
+    }
+
+    /// A rule as it was written, by the number that a [`Fate`] gives.
+    #[must_use]
+    pub fn rule(&self, rule: usize) -> Option<&HeaderRule> {
+        self.written.get(rule)
+    }
+
+    /// The bounds that it was compiled with.
+    #[must_use]
+    pub fn caps(&self) -> HeaderCaps {
+        self.caps
+    }
+
+    /// What becomes of each value that a rule allows.
+    fn decide<'a>(
+        &'a self,
+        upstream: &'a HeaderMap,
+        status_unchanged: bool,
+    ) -> impl Iterator<Item = Traced<'a>> {
+        let mut allowance = Allowance::new(self.caps);
+        let matches = self.rules.select(upstream, is_never_forwarded).into_iter();
+        matches.map(move |Match { rule, name, value }| {
+            let header = name;
+            let name = self.outgoing_name(rule, header);
+            let fate = if name == "x-should-retry" && !status_unchanged {
+                Fate::Dropped(Dropped::OtherStatus)
+            } else if !is_plain(value) {
+                Fate::Dropped(Dropped::NotPlain)
+            } else if !allowance.take(name, value) {
+                Fate::Dropped(Dropped::OverCap)
+            } else {
+                Fate::Passes { rule, name }
+            };
+            Traced {
+                header,
+                value,
+                fate,
+            }
+        })
+    }
+
+    fn outgoing_name<'a>(&'a self, rule: usize, name: &'a HeaderName) -> &'a HeaderName {
+        self.renames[rule].as_ref().unwrap_or(name)
     }
 }
 

@@ -51,6 +51,16 @@ pub(super) struct RuleSet {
     prefixes: Vec<(usize, Box<str>)>,
 }
 
+/// What the rules make of one value of a head.
+pub(super) enum Met {
+    /// This rule lets it through.
+    Rule(usize),
+    /// None does.
+    NoRule,
+    /// One would, but the head's own `Connection` field ties it to its connection.
+    Nominated,
+}
+
 /// A header that a rule lets through.
 pub(super) struct Match<'a> {
     pub(super) rule: usize,
@@ -78,19 +88,36 @@ impl RuleSet {
         headers: &'a HeaderMap,
         is_forbidden: impl Fn(&HeaderName) -> bool,
     ) -> Vec<Match<'a>> {
-        let nominated = nominated_by_connection(headers);
-        let mut matches: Vec<_> = headers
-            .iter()
-            .filter_map(|(name, value)| {
-                let rule = self.first_match(name, &is_forbidden)?;
-                (!nominated.contains(name)).then_some(Match { rule, name, value })
+        let mut matches: Vec<_> = self
+            .meet(headers, is_forbidden)
+            .filter_map(|(name, value, met)| match met {
+                Met::Rule(rule) => Some(Match { rule, name, value }),
+                Met::NoRule | Met::Nominated => None,
             })
             .collect();
         matches.sort_by(|a, b| (a.rule, a.name.as_str()).cmp(&(b.rule, b.name.as_str())));
         matches
     }
 
-    fn first_match(
+    /// What the rules make of each value, in no order but that of the values of one name.
+    pub(super) fn meet<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        is_forbidden: impl Fn(&HeaderName) -> bool,
+    ) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue, Met)> {
+        let nominated = nominated_by_connection(headers);
+        headers.iter().map(move |(name, value)| {
+            let met = match self.first_match(name, &is_forbidden) {
+                None => Met::NoRule,
+                Some(_) if nominated.contains(name) => Met::Nominated,
+                Some(rule) => Met::Rule(rule),
+            };
+            (name, value, met)
+        })
+    }
+
+    /// The number of the rule that lets a name through.
+    pub(super) fn first_match(
         &self,
         name: &HeaderName,
         is_forbidden: impl Fn(&HeaderName) -> bool,

@@ -26,8 +26,29 @@ pub struct StatusRuleError {
 /// The status table of one provider, compiled.
 #[derive(Clone, Debug)]
 pub struct StatusTable {
-    /// Our status for each upstream status from [`LOWEST`] to [`HIGHEST`].
-    ours: Box<[StatusCode]>,
+    /// Our status for each upstream status from [`LOWEST`] to [`HIGHEST`], and the line that says so.
+    ours: Box<[(StatusCode, StatusLine)]>,
+}
+
+/// The line of the table that decides on a status, the most specific first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusLine {
+    /// The provider's override of the code.
+    ProviderCode,
+    /// The provider's `shared_quota`.
+    SharedQuota,
+    /// The global override of the code.
+    GlobalCode,
+    /// The built-in line of the code.
+    BuiltInCode,
+    /// The provider's override of the class.
+    ProviderClass,
+    /// The global override of the class.
+    GlobalClass,
+    /// The built-in line of the class.
+    BuiltInClass,
+    /// None: it is no final HTTP status.
+    NotFinal,
 }
 
 /// What the client sees.
@@ -72,17 +93,26 @@ impl StatusTable {
         let ours = |upstream: u16| {
             let code = upstream.to_string();
             let class = format!("{}xx", upstream / 100);
-            provider
-                .get(&code)
-                .copied()
-                .or((shared_quota && upstream == 429).then_some(503))
-                .or_else(|| global.get(&code).copied())
-                .or_else(|| built_in_code(upstream))
-                .or_else(|| provider.get(&class).copied())
-                .or_else(|| global.get(&class).copied())
-                .unwrap_or(if upstream < 300 { 200 } else { 502 })
+            let line = |rules: &StatusRules, key: &str, line| {
+                let status = rules.get(key)?;
+                Some((*status, line))
+            };
+            let is_shared = shared_quota && upstream == 429;
+            line(provider, &code, StatusLine::ProviderCode)
+                .or(is_shared.then_some((503, StatusLine::SharedQuota)))
+                .or_else(|| line(global, &code, StatusLine::GlobalCode))
+                .or_else(|| Some((built_in_code(upstream)?, StatusLine::BuiltInCode)))
+                .or_else(|| line(provider, &class, StatusLine::ProviderClass))
+                .or_else(|| line(global, &class, StatusLine::GlobalClass))
+                .unwrap_or((
+                    if upstream < 300 { 200 } else { 502 },
+                    StatusLine::BuiltInClass,
+                ))
         };
-        let known = |status| StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+        let known = |(status, line)| {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+            (status, line)
+        };
         Ok(Self {
             ours: (LOWEST..=HIGHEST)
                 .map(|upstream| known(ours(upstream)))
@@ -92,14 +122,20 @@ impl StatusTable {
 
     /// Our status for the provider's; whatever is no final status (a 1xx, a 600, a 0) is a 502.
     pub fn map(&self, upstream: u16) -> MappedStatus {
+        self.explain(upstream).0
+    }
+
+    /// The same, with the line that decides.
+    pub fn explain(&self, upstream: u16) -> (MappedStatus, StatusLine) {
         let index = upstream.checked_sub(LOWEST).map(usize::from);
-        let status = index
+        let (status, line) = index
             .and_then(|index| self.ours.get(index).copied())
-            .unwrap_or(StatusCode::BAD_GATEWAY);
-        MappedStatus {
+            .unwrap_or((StatusCode::BAD_GATEWAY, StatusLine::NotFinal));
+        let mapped = MappedStatus {
             status,
             unchanged: status.as_u16() == upstream,
-        }
+        };
+        (mapped, line)
     }
 }
 
@@ -226,6 +262,27 @@ mod tests {
         );
         assert_eq!(ours(501), 504, "the global class beats the built-in class");
         assert_eq!(ours(503), 503, "a built-in code beats any class");
+    }
+
+    #[test]
+    fn the_line_that_decides_is_named() {
+        let global = [("500", 503), ("418", 400), ("5xx", 504), ("4xx", 422)];
+        let provider = [("500", 502), ("4xx", 400), ("2xx", 200)];
+        let table = table(&global, &provider, true);
+        for (upstream, line) in [
+            (500, StatusLine::ProviderCode),
+            (429, StatusLine::SharedQuota),
+            (418, StatusLine::GlobalCode),
+            (503, StatusLine::BuiltInCode),
+            (404, StatusLine::ProviderClass),
+            (200, StatusLine::ProviderClass),
+            (501, StatusLine::GlobalClass),
+            (302, StatusLine::BuiltInClass),
+            (199, StatusLine::NotFinal),
+            (600, StatusLine::NotFinal),
+        ] {
+            assert_eq!(table.explain(upstream).1, line, "{upstream}");
+        }
     }
 
     #[test]

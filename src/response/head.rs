@@ -1,5 +1,7 @@
 //! The head that the client gets: our status, and each header for a reason.
 
+pub mod provider_headers;
+
 use std::{fmt::Write, ops::Range, time::Duration};
 
 use actix_web::{
@@ -13,7 +15,7 @@ use actix_web::{
 };
 
 use crate::{
-    error::respond::{Rescue, is_valid_retry_after, proxy_error, retry_after},
+    error::respond::{Rescue, proxy_error, retry_after},
     metadata::{Opening, Timings, UpstreamMetadata, proxy_status::proxy_status},
     settings::{VerifiedModel, VerifiedSettings},
     telemetry::request_record::RequestRecord,
@@ -74,22 +76,10 @@ impl ResponseHead {
 
         let mut passed = 0..0;
         if let Some(head) = &metadata.head {
-            let is_unchanged =
-                provider.status_table.map(head.status.as_u16()).unchanged && status == head.status;
-            let forwarded = provider.header_policy.forward(&head.headers, is_unchanged);
-            let mut passing = forwarded.headers;
-            let told = passing.len();
-            passing.retain(|(_, value)| !provider.repeats_key(value.as_bytes()));
-            let invalid = forwarded.invalid + told - passing.len();
-            record.note_lost_headers(forwarded.over_cap, invalid);
-            let mut has_retry_after = false;
+            let taken = provider_headers::take(provider, head, status);
+            record.note_lost_headers(taken.over_cap, taken.invalid);
             let first = headers.len();
-            headers.extend(passing.into_iter().filter(|(name, value)| {
-                // One that says something, and only one.
-                name != RETRY_AFTER
-                    || (is_valid_retry_after(value)
-                        && !std::mem::replace(&mut has_retry_after, true))
-            }));
+            headers.extend(taken.headers);
             passed = first..headers.len();
             headers.push((X_UPSTREAM_STATUS, HeaderValue::from(head.status.as_u16())));
         }

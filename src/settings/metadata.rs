@@ -37,6 +37,8 @@ pub(super) struct ProviderMetadata {
 /// The three policies of one provider.
 pub(super) struct Policies {
     pub(super) headers: HeaderPolicy,
+    /// How many of its rules come from the shared list.
+    pub(super) shared_rules: usize,
     pub(super) request_headers: RequestHeaderPolicy,
     pub(super) status: StatusTable,
 }
@@ -119,6 +121,7 @@ impl SharedPolicies<'_> {
         match (headers, request_headers, status) {
             (Ok(headers), Ok(request_headers), Ok(status)) => Some(Policies {
                 headers,
+                shared_rules: self.section.allow.len(),
                 request_headers,
                 status,
             }),

@@ -3,6 +3,7 @@
 mod base_url;
 mod extra_headers;
 mod transport;
+mod written;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
@@ -58,6 +59,8 @@ enum KindWord {
 pub struct VerifiedProvider {
     /// Its name. Setting `providers.id`.
     pub id: ProviderId,
+    /// Where its settings stand, such as `providers[0]`.
+    pub settings_key: String,
     /// What it speaks. Setting `providers.kind`.
     pub kind: ProviderKind,
     /// The path of `providers.base_url`, such as `/v1`: empty, or begins with a slash and ends
@@ -75,6 +78,9 @@ pub struct VerifiedProvider {
     pub shared_quota: bool,
     /// Which of its headers reach the client.
     pub header_policy: HeaderPolicy,
+    /// How many rules of that policy, from the first on, are those of `metadata.allow`; the others
+    /// are the provider's own.
+    pub shared_rules: usize,
     /// Which status the client sees for its own.
     pub status_table: StatusTable,
     /// Which of the client's headers reach it.
@@ -156,6 +162,7 @@ impl ProviderSection {
         let (base_path, transport) = place?;
         let provider = VerifiedProvider {
             id: ProviderId::new(self.id.as_str()),
+            settings_key: key.to_owned(),
             kind,
             base_path,
             api_key: api_key?,
@@ -163,6 +170,7 @@ impl ProviderSection {
             usage_request: self.usage_request,
             shared_quota: self.shared_quota,
             header_policy: policies.headers,
+            shared_rules: policies.shared_rules,
             status_table: policies.status,
             request_headers: policies.request_headers,
         };

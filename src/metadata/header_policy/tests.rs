@@ -1,3 +1,5 @@
+mod fates;
+
 use actix_web::http::header::CONNECTION;
 use proptest::prelude::*;
 
