@@ -1,6 +1,7 @@
 //! The commands, one module each, named as they are typed.
 
 mod completions;
+mod explain;
 mod serve;
 
 use std::{
@@ -26,6 +27,8 @@ pub(crate) struct CommandLine {
 enum Command {
     /// Serves until it is told to stop (the default).
     Serve,
+    /// Says what Herald would do, and by which rule, without asking anybody.
+    Explain(explain::Arguments),
     /// Prints the completion script of a shell.
     Completions(completions::Arguments),
 }
@@ -36,6 +39,7 @@ impl CommandLine {
         let settings = self.settings.as_deref();
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(settings),
+            Command::Explain(arguments) => explain::run(&arguments, settings),
             Command::Completions(arguments) => completions::run(&arguments),
         }
     }

@@ -31,7 +31,8 @@ pub(crate) fn run(settings: Option<&Path>) -> ExitCode {
     }
 }
 
-fn refuse(errors: &[impl Display]) -> ExitCode {
+/// Tells why the command ends here; the exit code is 1.
+pub(super) fn refuse(errors: &[impl Display]) -> ExitCode {
     for error in errors {
         // There is nobody left to tell if standard error is gone.
         let _ = writeln!(io::stderr(), "herald: {error}");

@@ -283,13 +283,17 @@ fn content_type(head: &UpstreamHead) -> Option<&str> {
     Some(value.split(';').next().unwrap_or_default().trim())
 }
 
-fn is_event_stream(head: &UpstreamHead) -> bool {
+/// Whether an answer is a stream of events, as far as its head tells.
+#[must_use]
+pub fn is_event_stream(head: &UpstreamHead) -> bool {
     let is_stream =
         content_type(head).is_some_and(|essence| essence.eq_ignore_ascii_case("text/event-stream"));
     head.status.is_success() && is_stream && !is_encoded(head)
 }
 
-fn is_encoded(head: &UpstreamHead) -> bool {
+/// Whether a body is compressed, or encoded otherwise: Herald asks for none that is.
+#[must_use]
+pub fn is_encoded(head: &UpstreamHead) -> bool {
     let mut codings = head.headers.get_all(CONTENT_ENCODING);
     codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }

@@ -52,7 +52,8 @@ pub enum Transport {
 impl Transport {
     /// What the `Host` header says (RFC 9110 section 7.2): the port only where it is not the
     /// scheme's own.
-    fn host_header(&self, provider: &ProviderId) -> String {
+    #[must_use]
+    pub fn host_header(&self, provider: &ProviderId) -> String {
         let (host, port, default_port) = match self {
             Self::Http { host, port } => (host, *port, 80),
             Self::Https { host, port, .. } => (host, *port, 443),

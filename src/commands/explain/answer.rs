@@ -1,0 +1,98 @@
+//! The answer that a client would get to a provider's head, put together as the response actor does.
+
+use std::sync::Arc;
+
+use actix_web::http::{
+    StatusCode,
+    header::{HeaderName, HeaderValue},
+};
+use bytes::Bytes;
+use herald::{
+    completion::ProviderError,
+    dialects::{Dialect, openai::OpenAiDialect},
+    error::{ErrorReport, respond::rescue_upstream},
+    metadata::{Opening, Timings, UpstreamMetadata},
+    providers::ProviderId,
+    response::head::ResponseHead,
+    settings::{FilterRules, VerifiedModel, VerifiedProvider},
+    telemetry::request_record::RequestRecord,
+    upstream::{
+        UpstreamError,
+        call::{is_encoded, is_event_stream},
+        http_client::UpstreamHead,
+    },
+};
+
+use super::known::{Asked, Known};
+
+/// What a client would get.
+pub(super) struct ClientAnswer {
+    pub(super) status: StatusCode,
+    /// Of the headers those that Herald itself writes.
+    pub(super) own_headers: Vec<(HeaderName, HeaderValue)>,
+    /// Of an error: what the client is told, and the body that tells it.
+    pub(super) error: Option<(ErrorReport, Bytes)>,
+    /// All headers.
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The answer to this head, if all after it is well. `words` are the provider's where it is an error.
+pub(super) fn to_head(
+    known: &Known,
+    provider: Asked<'_>,
+    head: &UpstreamHead,
+    words: ProviderError,
+) -> ClientAnswer {
+    // No model is asked about. Neither is the provider's name, by which no two answers would agree.
+    let model = VerifiedModel {
+        id: "<model>".to_owned(),
+        provider: Arc::new(VerifiedProvider {
+            id: ProviderId::new("<provider>"),
+            ..VerifiedProvider::clone(provider)
+        }),
+        upstream_model: "<model>".to_owned(),
+        filter: FilterRules::default(),
+        created: 0,
+        owned_by: String::new(),
+    };
+    let timings = Timings::default();
+    let metadata = if !head.status.is_success() {
+        let error = UpstreamError::Status {
+            status: head.status.as_u16(),
+            error: words,
+        };
+        UpstreamMetadata::failed(Some(head.clone()), timings, error)
+    } else if is_encoded(head) {
+        UpstreamMetadata::failed(Some(head.clone()), timings, UpstreamError::ContentEncoding)
+    } else if is_event_stream(head) {
+        UpstreamMetadata::events(head.clone(), timings)
+    } else {
+        UpstreamMetadata::document(head.clone(), timings, Bytes::new())
+    };
+    let rescue = match &metadata.opening {
+        Opening::Failed(error) => {
+            let received = Some(head.status.as_u16());
+            Some(rescue_upstream(error, &model, received))
+        }
+        Opening::Events | Opening::Document(_) => None,
+    };
+    let error = rescue.as_ref().map(|rescue| {
+        let body = OpenAiDialect.error_document(&rescue.report);
+        (rescue.report.clone(), body)
+    });
+    let record = RequestRecord::new(String::new(), String::new(), String::new());
+    let opening = &metadata.opening;
+    let ResponseHead {
+        status,
+        headers,
+        forwarded,
+    } = ResponseHead::build(&known.settings, &model, &metadata, rescue, opening, &record);
+    let mut own_headers = headers.clone();
+    own_headers.drain(forwarded);
+    ClientAnswer {
+        status,
+        own_headers,
+        error,
+        headers,
+    }
+}

@@ -1,0 +1,310 @@
+//! `herald explain`: what is said, and that nothing is said that nobody should read.
+
+use crate::support::{Run, herald};
+
+const SETTINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/commands/explain.toml");
+const KEY: &str = "sk-acme-0123456789";
+
+fn explain_with(arguments: &[&str], stdin: &str) -> Run {
+    let arguments = [&["explain"], arguments, &["--settings", SETTINGS]].concat();
+    herald(&arguments, &[("ACME_KEY", KEY)], stdin)
+}
+
+/// What is said with exit code 0, and nothing beside it.
+fn explain(arguments: &[&str], stdin: &str) -> Run {
+    let run = explain_with(arguments, stdin);
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:#?}");
+    run
+}
+
+/// What is said on standard error with exit code 1.
+fn refused(arguments: &[&str], stdin: &str) -> String {
+    let run = explain_with(arguments, stdin);
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:#?}");
+    run.stderr
+}
+
+#[track_caller]
+fn assert_begins(text: &str, beginning: &str) {
+    assert!(text.starts_with(beginning), "{text}");
+}
+
+#[test]
+fn each_name_is_forwarded_renamed_or_dropped_and_by_which_rule() {
+    let names = [
+        "x-request-id",
+        "X-Acme-Id",
+        "acme-ms",
+        "set-cookie",
+        "x-strange",
+    ];
+    let run = explain(
+        &[&["headers"], &names[..], &["--provider", "acme"]].concat(),
+        "",
+    );
+    let by_default = "forwarded  by x-request-id, metadata.allow[0] (";
+    assert_begins(run.line("x-request-id"), by_default);
+    let by_own = "forwarded  by x-acme-*, providers[0].metadata.allow[0] (";
+    assert_begins(run.line("x-acme-id"), by_own);
+    assert!(
+        run.line("x-acme-id")
+            .contains("tests/commands/explain.toml")
+    );
+    let renamed = "renamed    to x-upstream-processing-ms by { name = \"acme-ms\", as = \
+                   \"x-upstream-processing-ms\" }, providers[0].metadata.allow[1] (";
+    assert_begins(run.line("acme-ms"), renamed);
+    let never = "dropped    it is never forwarded: it may carry a credential";
+    assert_eq!(run.line("set-cookie"), never);
+    let unlisted = "dropped    no rule allows it; to forward it, write metadata.allow = \
+                    [\"x-strange\"] in its [[providers]]";
+    assert_eq!(run.line("x-strange"), unlisted);
+}
+
+#[test]
+fn providers_that_agree_are_told_of_once_and_others_each() {
+    let run = explain(&["headers", "x-request-id", "x-acme-id"], "");
+    assert_begins(run.line("x-request-id"), "forwarded");
+    assert_begins(run.line("x-acme-id"), "acme:  forwarded");
+    assert!(
+        run.stdout.contains("\n              other: dropped"),
+        "{run:#?}"
+    );
+}
+
+#[test]
+fn a_value_is_judged_and_never_repeated() {
+    let pairs = [
+        "retry-after: 1.5",
+        "x-request-id: caf\u{e9}",
+        "x-acme-id: of sk-acme-0123456789",
+        "authorization: Bearer hidden",
+    ];
+    let run = explain(
+        &[&["headers", "--provider", "acme"], &pairs[..]].concat(),
+        "",
+    );
+    let seconds = "dropped    its value is neither whole seconds nor an IMF-fixdate";
+    assert_eq!(run.line("retry-after"), seconds);
+    let ascii = "dropped    its value is more than visible ASCII, spaces and tabs";
+    assert_eq!(run.line("x-request-id"), ascii);
+    let key = "dropped    its value holds the provider's own key";
+    assert_eq!(run.line("x-acme-id"), key);
+    assert_begins(
+        run.line("authorization"),
+        "dropped    it is never forwarded",
+    );
+    for secret in [KEY, "hidden", "caf"] {
+        assert!(!run.stdout.contains(secret), "{run:#?}");
+    }
+}
+
+const SAVED: &str = "HTTP/1.1 200 Connection established\r\n\r\nHTTP/2 429 \r\nx-request-id: r-1\r\n\
+    set-cookie: hidden\r\nretry-after: 7\r\nretry-after: 8\r\nx-should-retry: true\r\n\
+    x-acme-hop: 1\r\nconnection: x-acme-hop\r\ncontent-type: text/html\r\n\r\n{\"hidden\": 1}";
+
+#[test]
+fn a_saved_head_is_judged_whole_by_the_status_that_the_client_sees() {
+    let own = explain(&["headers", "-", "--provider", "acme"], SAVED);
+    let status = "429 stays, \"429\" = 429, built in, upstream_rate_limited";
+    assert_eq!(own.line("status"), status);
+    assert_begins(own.line("x-request-id"), "forwarded");
+    assert_begins(own.line("x-should-retry"), "forwarded");
+    let nominated = "dropped    the head's own Connection field ties it to its connection";
+    assert_eq!(own.line("x-acme-hop"), nominated);
+    assert_eq!(own.line("x-upstream-status"), "added      by Herald: 429");
+    assert_begins(
+        own.line("proxy-status"),
+        "added      by Herald: herald;received-status=429",
+    );
+    let first: Vec<_> = own
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("retry-after"))
+        .collect();
+    assert!(first[0].contains("forwarded  by"), "{own:#?}");
+    assert!(
+        first[1].ends_with("only the first valid retry-after is forwarded"),
+        "{own:#?}"
+    );
+    for value in ["hidden", "r-1", "text/html"] {
+        assert!(!own.stdout.contains(value), "{own:#?}");
+    }
+
+    let shared = explain(&["headers", "-", "--provider", "other"], SAVED);
+    assert_begins(
+        shared.line("status"),
+        "429 becomes 503, the quota is shared: providers[1].shared_quota (",
+    );
+    let other = "dropped    it speaks of the status 429, and the client sees 503";
+    assert_eq!(shared.line("x-should-retry"), other);
+}
+
+#[test]
+fn what_finds_no_room_is_told_with_the_bounds() {
+    let long = "a".repeat(1024);
+    let head = format!("HTTP/1.1 200 OK\nx-request-id: {long}\nrequest-id: 1\n");
+    let run = explain(&["headers", "-"], &head);
+    let none = "dropped    no room is left: 64 headers, metadata.max_headers (";
+    assert_begins(run.line("x-request-id"), none);
+    assert_begins(run.line("request-id"), "forwarded");
+}
+
+#[test]
+fn a_head_that_herald_would_refuse_is_refused() {
+    let long = "a".repeat(64 << 10);
+    let head = format!("HTTP/1.1 200 OK\nx-request-id: {long}\n");
+    let problem = refused(&["headers", "-"], &head);
+    assert!(
+        problem.contains("refuses such an answer with upstream_bad_head"),
+        "{problem}"
+    );
+
+    let problem = refused(&["headers", "-"], "hidden\n");
+    assert_begins(&problem, "herald: line 1 of the input is no status line");
+    assert!(!problem.contains("hidden"), "{problem}");
+    assert_begins(
+        &refused(&["headers", "x-a", "-"], ""),
+        "herald: argument 2 is no header name",
+    );
+
+    let encoded = "HTTP/1.1 200 OK\ncontent-encoding: gzip\n";
+    let run = explain(&["headers", "-"], encoded);
+    assert_eq!(
+        run.line("status"),
+        "200 becomes 502, upstream_content_encoding"
+    );
+}
+
+#[test]
+fn each_line_of_the_status_table_is_named() {
+    for (code, client, why) in [
+        ("200", "200", "\"2xx\" = 200, built in"),
+        ("401", "502", "\"4xx\" = 502, built in"),
+        (
+            "404",
+            "404",
+            "\"404\" = 404, providers[0].metadata.status.404 (",
+        ),
+        ("418", "400", "\"418\" = 400, metadata.status.418 ("),
+        ("429", "429", "\"429\" = 429, built in"),
+        ("500", "503", "\"5xx\" = 503, metadata.status.5xx ("),
+        ("503", "503", "\"503\" = 503, built in"),
+        ("600", "502", "no HTTP status is 502, built in"),
+    ] {
+        let run = explain(&["status", code, "--provider", "acme"], "");
+        assert_eq!(run.line("client"), client, "{code}");
+        assert_begins(run.line("why"), why);
+    }
+    let run = explain(&["status", "429"], "");
+    assert_eq!(run.line("client"), "acme:  429");
+    assert!(run.stdout.contains("other: 503"), "{run:#?}");
+}
+
+#[test]
+fn the_errors_words_and_the_advice_on_repeating_are_told() {
+    let changed = explain(&["status", "401"], "");
+    assert_eq!(changed.line("error.type"), "upstream_error");
+    assert_eq!(changed.line("error.code"), "upstream_auth");
+    assert_eq!(changed.line("x-should-retry"), "false, by Herald");
+    let theirs = "the provider's, if it sends a valid one";
+    assert_eq!(changed.line("retry-after"), theirs);
+
+    let same = explain(&["status", "503"], "");
+    assert_eq!(same.line("error.code"), "<code>");
+    assert_eq!(same.line("x-should-retry"), theirs);
+    assert_eq!(same.line("retry-after"), "the provider's, else 5");
+    assert_begins(same.line("body"), "{\"error\":{\"message\":\"<message>\"");
+
+    let well = explain(&["status", "204"], "");
+    assert!(!well.stdout.contains("error."), "{well:#?}");
+}
+
+#[test]
+fn a_route_is_told_with_the_place_of_each_of_its_parts() {
+    let run = explain(&["route", "acme-large", "--key", "team-a"], "");
+    for (subject, beginning) in [
+        ("model", "acme-large, models[0].id ("),
+        ("served by", "acme as large-2026, models[0].targets[0] ("),
+        (
+            "asked at",
+            "https://acme.test/v1/chat/completions, providers[0].base_url (",
+        ),
+        ("with its key", "providers[0].api_key ("),
+        ("dropped parts", "usage, models[0].filter.drop ("),
+        ("dropped events", "ping, models[0].filter.drop_events ("),
+        ("hold", "250ms, clocks.hold ("),
+        ("who may ask", "team-a may, keys[0] ("),
+    ] {
+        assert_begins(run.line(subject), beginning);
+    }
+    assert!(!run.stdout.contains(KEY), "{run:#?}");
+
+    let other = explain(&["route", "other-small"], "");
+    assert_begins(
+        other.line("asked at"),
+        "http://[::1]:8081/v1/chat/completions, ",
+    );
+    assert_begins(other.line("who may ask"), "each of the [[keys]], keys (");
+}
+
+#[test]
+fn what_is_not_defined_is_refused_with_what_may_be_meant() {
+    let model = refused(&["route", "acme-lage"], "");
+    assert!(model.contains("did you mean \"acme-large\"?"), "{model}");
+    assert!(
+        model.contains("a client gets 404 model_not_found: "),
+        "{model}"
+    );
+    let key = refused(&["route", "acme-large", "--key", "team-b"], "");
+    assert_eq!(
+        key,
+        "herald: no key has the id \"team-b\"; did you mean \"team-a\"?\n"
+    );
+    for question in ["headers", "status"] {
+        let provider = refused(&[question, "404", "--provider", "acne"], "");
+        assert_eq!(
+            provider,
+            "herald: no provider has the id \"acne\"; did you mean \"acme\"?\n"
+        );
+    }
+}
+
+#[test]
+fn settings_that_are_refused_explain_nothing() {
+    let run = herald(
+        &["explain", "status", "404", "--settings", SETTINGS],
+        &[],
+        "",
+    );
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""));
+    assert!(run.stderr.contains("ACME_KEY is not set"), "{run:#?}");
+}
+
+#[test]
+fn without_settings_the_recordings_are_explained() {
+    let run = herald(
+        &["explain", "route", "replay-text", "--key", "any"],
+        &[],
+        "",
+    );
+    assert_eq!(run.code, 0, "{run:#?}");
+    assert_begins(run.line("asked at"), "the recordings inside of Herald, ");
+    assert_begins(run.line("who may ask"), "everybody: no key is looked at, ");
+}
+
+#[test]
+fn a_question_that_is_none_is_a_mistake_of_usage() {
+    for arguments in [
+        &["explain"][..],
+        &["explain", "headers"],
+        &["explain", "status", "100"],
+        &["explain", "status", "1000"],
+        &["explain", "status", "many"],
+        &["explain", "route"],
+    ] {
+        let run = herald(arguments, &[], "");
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{arguments:?}");
+    }
+    let help = herald(&["explain", "headers", "--help"], &[], "");
+    assert!(help.stdout.contains("curl -sD-"), "{help:#?}");
+}

@@ -1,0 +1,7 @@
+//! The commands of the binary, each as a process.
+
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
+mod support;
+
+mod explain;
