@@ -21,6 +21,7 @@
 mod auth;
 mod bounds;
 mod clocks;
+mod cors;
 mod error;
 mod files;
 mod layers;
@@ -43,6 +44,7 @@ use serde::Deserialize;
 
 pub use auth::{Auth, ClientKey};
 pub use bounds::{StreamBounds, UpstreamBounds};
+pub use cors::{AllowedOrigins, Cors};
 pub use error::{Origin, Origins, SettingsError};
 pub use log::{LogFormat, LogSettings};
 pub use models::{FilterRules, Models, VerifiedModel};
@@ -66,6 +68,7 @@ pub struct Settings {
 struct Sections {
     auth: Option<auth::AuthMode>,
     server: server::ServerSection,
+    cors: cors::CorsSection,
     log: log::LogSection,
     clocks: clocks::ClocksSection,
     upstream: bounds::UpstreamSection,

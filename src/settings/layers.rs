@@ -154,7 +154,9 @@ fn our_variables(
 /// What was meant by `HERALD_CLOCKS__IDLE`. Kubernetes sets variables like `HERALD_SERVICE_HOST` by
 /// itself, so only what names one of our sections is taken for a mistake.
 fn missed_prefix(name: &str) -> Option<String> {
-    const SECTIONS: [&str; 6] = ["SERVER", "LOG", "CLOCKS", "UPSTREAM", "STREAM", "METADATA"];
+    const SECTIONS: [&str; 7] = [
+        "SERVER", "CORS", "LOG", "CLOCKS", "UPSTREAM", "STREAM", "METADATA",
+    ];
     let key = name.strip_prefix("HERALD_")?;
     let (section, _) = key.split_once("__")?;
     SECTIONS

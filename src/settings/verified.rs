@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Auth, LogSettings, Models, SecretSource, Sections, ServerSettings, Settings, SettingsError,
-    StreamBounds, UpstreamBounds, VerifiedProvider, auth,
+    Auth, Cors, LogSettings, Models, SecretSource, Sections, ServerSettings, Settings,
+    SettingsError, StreamBounds, UpstreamBounds, VerifiedProvider, auth,
     bounds::ProxySource,
     error::{Origins, Problems},
     metadata::SharedPolicies,
@@ -34,6 +34,8 @@ pub struct VerifiedSettings {
     pub auth: Auth,
     /// Settings `[server]`.
     pub server: ServerSettings,
+    /// Which web pages may read answers in a browser; `None` for none. Settings `[cors]`.
+    pub cors: Option<Cors>,
     /// Settings `[log]`.
     pub log: LogSettings,
     /// Settings `[clocks]`.
@@ -84,6 +86,7 @@ impl Sections {
         let server = self.server.verify(problems);
         let listen = server.as_ref().map(|server| server.listen);
         let auth = auth::verify(self.auth, &self.keys, listen, problems);
+        let cors = self.cors.verify(problems);
         let log = self.log.verify(problems);
         let (clocks, heartbeat) = self.clocks.verify(problems);
         let upstream = self.upstream.verify(problems);
@@ -104,6 +107,7 @@ impl Sections {
                 generation: 1,
                 auth,
                 server,
+                cors,
                 log,
                 clocks,
                 heartbeat,

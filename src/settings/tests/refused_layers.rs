@@ -18,7 +18,7 @@ fn refused_variable(name: &str, value: &str) -> String {
 fn an_unknown_section_is_refused() {
     assert_eq!(
         refused("[sevrer]\nworkers = 4"),
-        "sevrer in settings: unknown key; known here: `auth`, `server`, `log`, `clocks`, \
+        "sevrer in settings: unknown key; known here: `auth`, `server`, `cors`, `log`, `clocks`, \
          `upstream`, `stream`, `metadata`, `providers`, `models` or `keys`"
     );
 }
