@@ -1,4 +1,7 @@
-//! The layers around every route, outermost first: tracing's span, then the record of the request.
+//! The layers around every route, outermost first: tracing's span, CORS, then the record of the
+//! request.
+
+mod cors;
 
 use std::{
     pin::Pin,
@@ -17,6 +20,8 @@ use bytes::Bytes;
 use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 use uuid::Uuid;
+
+pub(crate) use cors::share_with_origins;
 
 use crate::{
     routes::Failure,

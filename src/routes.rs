@@ -16,7 +16,9 @@ use actix_web::{
 pub(crate) use failure::Failure;
 
 use crate::{
-    dialects::openai::OpenAiDialect, error::RequestError, middleware::record_request,
+    dialects::openai::OpenAiDialect,
+    error::RequestError,
+    middleware::{record_request, share_with_origins},
     startup::Worker,
 };
 
@@ -44,6 +46,10 @@ use crate::{
 /// always, a client who leaves is not noticed until the next event is written to it, and the
 /// provider's stream stays open until then. `herald serve` does so, and adds a listening socket on
 /// which `clocks.client_write` also frees a connection whose reader has stalled.
+///
+/// CORS comes with the routes: `cors.origins` holds for Herald's own and for no other of the app. An
+/// app that wraps all of itself in a CORS layer leaves `cors.origins` empty and says in that layer
+/// which headers are exposed.
 pub fn configure(app: &mut ServiceConfig) {
     let create = web::post()
         .to(|request, payload| completions::create_completion(&OpenAiDialect, request, payload));
@@ -80,6 +86,7 @@ fn resource(
         .route(route)
         .default_service(web::to(refuse))
         .wrap(from_fn(record_request))
+        .wrap(from_fn(share_with_origins))
 }
 
 /// Answers what no route takes; only where Herald has the server for itself.
@@ -88,6 +95,7 @@ pub(crate) fn unknown_path() -> impl HttpServiceFactory + use<> + 'static {
     web::resource("{path:.*}")
         .default_service(web::to(refuse))
         .wrap(from_fn(record_request))
+        .wrap(from_fn(share_with_origins))
 }
 
 fn refused(error: RequestError) -> Result<HttpResponse, Failure> {

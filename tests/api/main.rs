@@ -11,6 +11,7 @@ mod cancel;
 mod chat_completions;
 mod clocks;
 mod commit;
+mod cors;
 mod headers;
 mod metadata_event;
 mod models;
