@@ -1,4 +1,4 @@
-"""Starts the scripted provider and two Heralds, runs every suite against them, and counts."""
+"""Starts the scripted provider, web pages and three Heralds, runs every suite against them, and counts."""
 
 import hashlib
 import os
@@ -17,6 +17,8 @@ CLIENT_KEY = "client-key-that-no-provider-may-see"
 PROVIDER_KEY = "provider-key-that-no-client-may-see"
 #: Stands in the prompts of all tests.
 PROMPT = "prompt-that-no-log-may-hold"
+#: The browser; `run` finds it, or leaves it out because it is told to.
+CHROMIUM = os.environ.get("CHROMIUM")
 REPLAYED = ["text", "tool-call", "reasoning", "rate-limited", "error-mid-stream", "truncated"]
 
 
@@ -81,14 +83,18 @@ def run_suites(tally: Tally, scratch: Path, variables: dict[str, str]) -> None:
     if chosen:
         return
 
-    report = scratch / "node.xml"
-    reporters = ["--test-reporter=dot", "--test-reporter-destination=stdout"]
-    reporters += ["--test-reporter=junit", f"--test-reporter-destination={report}"]
-    suites = sorted((HERE / "node").glob("*.test.js"))
-    done = subprocess.run(["node", "--test", *reporters, *suites], env=variables, cwd=HERE)
-    tally.read("node", report, done.returncode)
-    if done.returncode != 0 and report.exists():
-        print(report.read_text())
+    for name in ["node", "browser"]:
+        if name == "browser" and not CHROMIUM:
+            print("skipped: the web page in a browser (HERALD_SKIP_BROWSER)")
+            continue
+        report = scratch / f"{name}.xml"
+        reporters = ["--test-reporter=dot", "--test-reporter-destination=stdout"]
+        reporters += ["--test-reporter=junit", f"--test-reporter-destination={report}"]
+        suites = sorted((HERE / name).glob("*.test.js"))
+        done = subprocess.run(["node", "--test", *reporters, *suites], env=variables, cwd=HERE)
+        tally.read(name, report, done.returncode)
+        if done.returncode != 0 and report.exists():
+            print(report.read_text())
 
 
 def main() -> int:
@@ -114,7 +120,11 @@ def main() -> int:
             file.write_text(settings(provider))
             locked = scratch / "locked.toml"
             digest = hashlib.sha256(CLIENT_KEY.encode()).hexdigest()
-            locked.write_text(f'{settings(provider)}[[keys]]\nid = "tests"\nsha256 = "{digest}"\n')
+            keys = f'[[keys]]\nid = "tests"\nsha256 = "{digest}"\n'
+            locked.write_text(settings(provider) + keys)
+            pages = start("pages", ["node", HERE / "browser/pages.js"])
+            shared = scratch / "shared.toml"
+            shared.write_text(f'{settings(provider)}{keys}[cors]\norigins = ["{pages}"]\n')
             process = {"HERALD__SERVER__LISTEN": "127.0.0.1:0", "SCRIPTED_PROVIDER_KEY": PROVIDER_KEY}
             variables = {
                 **os.environ,
@@ -122,6 +132,8 @@ def main() -> int:
                 "PROVIDER_URL": provider,
                 "HERALD_URL": start("herald", [herald, "--settings", file], **process),
                 "HERALD_LOCKED_URL": start("locked", [herald, "--settings", locked], **process),
+                "HERALD_PAGES_URL": start("shared", [herald, "--settings", shared], **process),
+                "PAGES_URL": pages,
                 "HERALD_BIN": str(herald),
                 "HERALD_SETTINGS": str(file),
                 "CLIENT_KEY": CLIENT_KEY,
@@ -133,8 +145,9 @@ def main() -> int:
             tally.check(str(error), holds=False)
         finally:
             codes = {each.name: each.stop() for each in reversed(started)}
-        logs = "".join(each.log.read_text() for each in started if each.name != "provider")
-        tally.check("both Heralds stop with exit code 0", codes.get("herald") == codes.get("locked") == 0)
+        heralds = ["herald", "locked", "shared"]
+        logs = "".join(each.log.read_text() for each in started if each.name in heralds)
+        tally.check("the Heralds stop with exit code 0", all(codes.get(name) == 0 for name in heralds))
         tally.check("Herald's log holds no panic", "panicked" not in logs)
         secrets = [CLIENT_KEY, PROVIDER_KEY, PROMPT, "ünïcödé"]
         tally.check("Herald's log holds no key, prompt or completion", not any(s in logs for s in secrets))
