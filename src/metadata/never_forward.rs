@@ -187,6 +187,12 @@ pub fn why_never_forwarded(name: &HeaderName) -> Option<&'static str> {
     why(FOREIGN, name.as_str()).or_else(|| why(&[HERALD], name.as_str()))
 }
 
+/// Whether a header of this name (lower case) tells of whoever operates Herald, and not of the answer:
+/// a credential, an account, or where the request came from.
+pub(crate) fn tells_of_the_operator(name: &str) -> bool {
+    why(&[CREDENTIALS, ACCOUNT, ROUTE], name).is_some()
+}
+
 /// Why every name that begins with `prefix` (lower case) stays here, if that is so.
 pub(super) fn why_prefix_never_forwarded(prefix: &str) -> Option<&'static str> {
     why_prefix(FOREIGN, prefix).or_else(|| why_prefix(&[HERALD], prefix))

@@ -9,18 +9,21 @@
 //!
 //! - [`recording`]: the file format, also described in `docs/recordings.md`;
 //! - [`library`]: the recordings there are, embedded or from a folder;
-//! - `player`: one connection, request by request.
+//! - `player`: one connection, request by request;
+//! - [`capture`] and [`scrub`]: the other way round, from a provider's answer to a recording.
 
+pub mod capture;
 pub mod library;
 mod player;
 pub mod recording;
+pub mod scrub;
 
 use std::sync::Arc;
 
 use tokio::io::DuplexStream;
 
 use self::library::ReplayLibrary;
-use crate::upstream::connector::memory::MemoryServer;
+use crate::upstream::{connector::memory::MemoryServer, http_client::Transport};
 
 /// The far side of connections to the replay provider.
 #[derive(Clone, Debug)]
@@ -33,6 +36,16 @@ impl ReplayServer {
     #[must_use]
     pub fn new(library: Arc<ReplayLibrary>) -> Self {
         Self { library }
+    }
+}
+
+/// How recordings are reached, for [`VerifiedSettings::with_transport`], which puts them in the place of
+/// a provider.
+///
+/// [`VerifiedSettings::with_transport`]: crate::settings::VerifiedSettings::with_transport
+impl From<ReplayLibrary> for Transport {
+    fn from(library: ReplayLibrary) -> Self {
+        Self::Memory(Arc::new(ReplayServer::new(Arc::new(library))))
     }
 }
 

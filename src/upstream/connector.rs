@@ -11,8 +11,8 @@
 //! connection carries HTTP/1.1 only. No answer's bytes are ever seen by another request.
 
 mod dial;
-mod framing;
-mod head;
+pub(crate) mod framing;
+pub(crate) mod head;
 mod head_filter;
 pub mod memory;
 pub mod proxy;
@@ -27,8 +27,8 @@ use awc::http::Uri;
 use futures_util::future::LocalBoxFuture;
 use tokio::net::TcpStream;
 
-pub(crate) use self::head::BadHead;
-use self::{head_filter::HeadFilter, proxy::ProxyRules, stream::UpstreamStream};
+pub(crate) use self::{head::BadHead, stream::UpstreamStream};
+use self::{head_filter::HeadFilter, proxy::ProxyRules};
 use super::{
     error::ConnectError,
     http_client::{ClientParts, Transport},
@@ -95,6 +95,16 @@ impl Connector {
             Some(proxy) => proxy::open_tunnel(&proxy, host, port).await,
         }
     }
+}
+
+/// A connection for one exchange that awc has no part in: not pooled, and its bytes are as they came.
+/// Recordings are captured from it.
+pub(crate) async fn open(
+    parts: &ClientParts,
+    provider: &ProviderId,
+) -> Result<UpstreamStream, ConnectError> {
+    let connector = Connector::new(Rc::new(parts.clone()), parts.proxies());
+    connector.connect(provider.as_str()).await
 }
 
 impl Service<ConnectInfo<Uri>> for Connector {

@@ -85,6 +85,17 @@ pub struct ClientParts {
     pub proxy_from_environment: bool,
 }
 
+impl ClientParts {
+    /// The proxies that the environment names, if the settings allow them.
+    pub(super) fn proxies(&self) -> ProxyRules {
+        if self.proxy_from_environment {
+            ProxyRules::from_environment()
+        } else {
+            ProxyRules::none()
+        }
+    }
+}
+
 /// One request to a provider. It is always a `POST`.
 #[derive(Debug)]
 pub struct UpstreamRequest {
@@ -124,12 +135,7 @@ impl HttpClient {
     /// Builds a client, with the proxies that the environment names if the settings allow them.
     #[must_use]
     pub fn new(parts: &ClientParts) -> Self {
-        let proxies = if parts.proxy_from_environment {
-            ProxyRules::from_environment()
-        } else {
-            ProxyRules::none()
-        };
-        Self::with_proxies(parts, proxies)
+        Self::with_proxies(parts, parts.proxies())
     }
 
     /// Builds a client with the given proxies, whatever the settings say about them.

@@ -7,6 +7,7 @@
 //! would have it, which names made of words do not.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
@@ -79,7 +80,7 @@ pub(super) fn redact(text: &str) -> String {
     let text = MASKED.replace_all(&text, REDACTED);
     LONG.replace_all(&text, |run: &Captures<'_>| {
         let run = &run[0];
-        if is_random(run) && !ID.is_match(run) {
+        if is_long_key(run) {
             REDACTED.into()
         } else {
             Cow::from(run.to_owned())
@@ -88,19 +89,55 @@ pub(super) fn redact(text: &str) -> String {
     .into_owned()
 }
 
-/// Redacts what follows an announcing word if it is a key, and not the sentence going on as in
-/// "Authorization: header is missing". After `=` no sentence goes on.
+/// Where keys and account ids stand that are known by how they begin, in bytes.
+pub(super) fn known_places(text: &str) -> Vec<Range<usize>> {
+    let found = KNOWN.captures_iter(text);
+    found
+        .map(|key| key["before"].len() + key.get_match().start()..key.get_match().end())
+        .collect()
+}
+
+/// Where everything stands that [`redact`] takes for a key, in bytes; the places may overlap.
+pub(super) fn likely_places(text: &str) -> Vec<Range<usize>> {
+    let mut places = known_places(text);
+    for announced in [&LABELLED, &SCHEME] {
+        let keys = announced.captures_iter(text).filter(is_announced_key);
+        places.extend(keys.filter_map(|key| Some(key.name("value")?.range())));
+    }
+    places.extend(MASKED.find_iter(text).map(|key| key.range()));
+    let long = LONG.find_iter(text);
+    places.extend(
+        long.filter(|run| is_long_key(run.as_str()))
+            .map(|run| run.range()),
+    );
+    places
+}
+
+/// Redacts what follows an announcing word if it is a key.
 fn redact_announced(found: &Captures<'_>) -> String {
+    let value = if is_announced_key(found) {
+        REDACTED
+    } else {
+        &found["value"]
+    };
+    format!("{}{}{value}", &found["label"], &found["sign"])
+}
+
+/// Whether what follows an announcing word is a key, and not the sentence going on as in
+/// "Authorization: header is missing". After `=` no sentence goes on.
+fn is_announced_key(found: &Captures<'_>) -> bool {
     let value = &found["value"];
-    let is_key = found["sign"].contains('=')
+    found["sign"].contains('=')
         || value.contains("**")
         || if found.name("weak").is_some() {
             value.len() >= 12 && has_digit(value) && changes(value) * 5 >= value.len()
         } else {
             value.len() >= 16 || (value.len() >= 6 && (has_digit(value) || changes(value) > 2))
-        };
-    let value = if is_key { REDACTED } else { value };
-    format!("{}{}{value}", &found["label"], &found["sign"])
+        }
+}
+
+fn is_long_key(run: &str) -> bool {
+    is_random(run) && !ID.is_match(run)
 }
 
 /// Whether a long run looks drawn at random.

@@ -5,7 +5,7 @@
 
 /// How much of a body is still to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// This many bytes more.
     Length(u64),
     /// Chunks, up to the empty one and its trailers.
@@ -16,7 +16,7 @@ pub(super) enum Framing {
 
 /// What the next byte of a chunked body is part of (RFC 9112 section 7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ChunkPart {
+pub(crate) enum ChunkPart {
     /// The digits of a size; what they say so far.
     Size(u64),
     /// The rest of a size's line: blanks, extensions, CR LF.
@@ -39,11 +39,11 @@ pub(super) enum ChunkPart {
 
 impl Framing {
     /// A chunked body at its beginning.
-    pub(super) const CHUNKED: Self = Self::Chunked(ChunkPart::Size(0));
+    pub(crate) const CHUNKED: Self = Self::Chunked(ChunkPart::Size(0));
 
     /// Walks over `bytes` and tells how many of them are the body's; fewer than all are only when
     /// it ends before they do.
-    pub(super) fn advance(&mut self, bytes: &[u8]) -> usize {
+    pub(crate) fn advance(&mut self, bytes: &[u8]) -> usize {
         match self {
             Self::UntilClose => bytes.len(),
             Self::Length(left) => skip(left, bytes.len()),
@@ -58,14 +58,14 @@ impl Framing {
     }
 
     /// Whether the last byte has been walked over.
-    pub(super) fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         matches!(self, Self::Length(0) | Self::Chunked(ChunkPart::End))
     }
 }
 
 impl ChunkPart {
     /// Takes one step over at least one byte of `bytes`, which are not none.
-    fn advance(&mut self, bytes: &[u8]) -> usize {
+    pub(crate) fn advance(&mut self, bytes: &[u8]) -> usize {
         let (next, walked) = match *self {
             Self::Size(size) => (Self::after_size_byte(size, bytes[0]), 1),
             Self::SizeLine(size) => {

@@ -15,7 +15,7 @@ use super::framing::Framing;
 const MAX_INTERIM: u32 = 16;
 
 /// Most header fields; awc's own bound, which cannot be set.
-const MAX_HEADERS: usize = 96;
+pub(crate) const MAX_HEADERS: usize = 96;
 
 /// Place of the minor version in `HTTP/1.1`.
 const MINOR_VERSION: usize = 7;
@@ -27,21 +27,21 @@ pub(crate) struct BadHead(pub(crate) &'static str);
 
 /// What a final head says about the bytes after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FinalHead {
+pub(crate) struct FinalHead {
     /// Length of the head itself, at the front of [`HeadReader::take_bytes`].
-    pub(super) len: usize,
+    pub(crate) len: usize,
     /// The status.
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// Where the body ends.
-    pub(super) framing: Framing,
+    pub(crate) framing: Framing,
     /// Whether the connection may serve another request once the body has ended. `connection:
     /// close` is not looked at here, awc does.
-    pub(super) keep_alive: bool,
+    pub(crate) keep_alive: bool,
 }
 
 /// Collects the heads of one answer.
 #[derive(Debug)]
-pub(super) struct HeadReader {
+pub(crate) struct HeadReader {
     bytes: BytesMut,
     /// How far `bytes` have been searched for the head's end.
     searched: usize,
@@ -53,7 +53,7 @@ pub(super) struct HeadReader {
 
 impl HeadReader {
     /// A reader whose heads have `max_bytes` all together.
-    pub(super) fn new(max_bytes: usize) -> Self {
+    pub(crate) fn new(max_bytes: usize) -> Self {
         Self {
             bytes: BytesMut::new(),
             searched: 0,
@@ -64,7 +64,7 @@ impl HeadReader {
     }
 
     /// Takes what came off the connection.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -72,7 +72,7 @@ impl HeadReader {
     ///
     /// # Errors
     /// The answer cannot be used. Asked again, it says the same again.
-    pub(super) fn final_head(&mut self) -> Result<Option<FinalHead>, BadHead> {
+    pub(crate) fn final_head(&mut self) -> Result<Option<FinalHead>, BadHead> {
         loop {
             self.skip_empty_lines();
             if self.bytes[..] == *b"\r" {
@@ -111,7 +111,7 @@ impl HeadReader {
     }
 
     /// Gives the final head and whatever came behind it, and is ready for another answer.
-    pub(super) fn take_bytes(&mut self) -> BytesMut {
+    pub(crate) fn take_bytes(&mut self) -> BytesMut {
         let bytes = std::mem::take(&mut self.bytes);
         *self = Self::new(self.max_bytes);
         bytes
