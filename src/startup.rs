@@ -1,6 +1,13 @@
 //! The wiring: settings in, a running gateway out.
 
-use std::{cell::RefCell, io, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use actix_web::{App, HttpServer, dev::ServerHandle, web};
 use arc_swap::ArcSwap;
@@ -11,8 +18,9 @@ use crate::{
     drain::Drain,
     listener,
     middleware::HeraldRootSpan,
+    providers::replay::library::ReplayLibrary,
     routes,
-    settings::{ServerSettings, VerifiedSettings},
+    settings::{ServerSettings, Settings, SettingsError, VerifiedSettings},
     upstream::http_client::HttpClient,
 };
 
@@ -39,6 +47,38 @@ impl Gateway {
                 drain: Drain::default(),
             }),
         }
+    }
+
+    /// A gateway that plays recordings: one model for each, under its name, behind a provider `replay`.
+    /// All else is as in `settings/default.toml`; run by itself, it listens on a free loopback port.
+    ///
+    /// ```
+    /// use herald::{Gateway, providers::replay::library::ReplayLibrary};
+    ///
+    /// let recordings = ReplayLibrary::from_dir("settings/recordings")?.without_pauses();
+    /// let gateway = Gateway::playing(recordings).expect("file names that can be models' names");
+    /// assert!(gateway.settings().models.get("rate-limited").is_some());
+    /// # Ok::<(), herald::providers::replay::recording::RecordingError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// There is no recording, or a name is none that a model can have.
+    pub fn playing(recordings: ReplayLibrary) -> Result<Self, Vec<SettingsError>> {
+        let mut toml = String::from("[[providers]]\nid = \"replay\"\nkind = \"replay\"\n");
+        for name in recordings.names() {
+            // TOML has all escapes that JSON has.
+            let name = serde_json::Value::from(name);
+            toml.push_str(&format!(
+                "[[models]]\nid = {name}\ntargets = [{{ provider = \"replay\", model = {name} }}]\n"
+            ));
+        }
+        let settings = Settings::from_toml(&toml).map_err(|error| vec![error])?;
+        let mut settings = settings.verify(&HashMap::new())?;
+        settings.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        settings.server.workers = 1;
+        Ok(Self::new(
+            settings.with_transport("replay", recordings.into()),
+        ))
     }
 
     /// Takes other settings in the place of those that are in force. Requests that have begun keep

@@ -10,6 +10,7 @@ pub(super) use answer_head::AnswerHead;
 pub use answer_head::Framing;
 
 use super::{Gate, chat};
+use crate::providers::replay::recording::{self, Answer, End};
 
 /// What [`ScriptedProvider`](super::ScriptedProvider) does with one request: steps, played in order.
 ///
@@ -105,6 +106,40 @@ impl Script {
             .status(status)
             .header("content-type", "application/json")
             .body(body)
+    }
+
+    /// A recorded answer as it was recorded, pauses and a reset among it, which a connection in memory
+    /// does not have.
+    ///
+    /// ```
+    /// use herald::{providers::replay::recording::Recording, testkit::{Script, ScriptedProvider}};
+    ///
+    /// # async fn example(text: &str) {
+    /// let recording = Recording::parse("mine.toml", text).unwrap();
+    /// let scripts = recording.answers.iter().map(Script::playing);
+    /// let provider = ScriptedProvider::start(scripts).await;
+    /// # }
+    /// ```
+    pub fn playing(answer: &Answer) -> Self {
+        let mut script = Self::new()
+            .status(answer.status)
+            .framing(match answer.framing {
+                recording::Framing::Chunked => Framing::Chunked,
+                recording::Framing::Length(length) => Framing::Declared(length),
+                recording::Framing::Close => Framing::CloseDelimited,
+            });
+        for (name, value) in &answer.headers {
+            script = script.header(name, value);
+        }
+        script = script.pause(answer.after).head();
+        for chunk in &answer.chunks {
+            script = script.pause(chunk.after).body(&chunk.data);
+        }
+        match answer.end {
+            End::Complete => script.finish(),
+            End::Truncated => script.close(),
+            End::Reset => script.reset(),
+        }
     }
 
     /// Nothing implied: no head, no framing, and at the end the connection stays open.

@@ -7,7 +7,8 @@ use tokio::sync::oneshot;
 use super::ScriptedProvider;
 use crate::{
     Gateway,
-    settings::{ProcessEnvironment, Settings},
+    providers::replay::library::ReplayLibrary,
+    settings::{ProcessEnvironment, Settings, SettingsError},
 };
 
 /// Herald as `herald serve` runs it, listening on a free loopback port, on a thread of its own.
@@ -39,6 +40,27 @@ impl TestGateway {
     /// If it cannot be started.
     pub async fn start() -> Self {
         Self::with_settings("").await
+    }
+
+    /// With recordings and a model for each, under its name.
+    ///
+    /// ```
+    /// # actix_web::rt::System::new().block_on(async {
+    /// use herald::{providers::replay::library::ReplayLibrary, testkit::TestGateway};
+    ///
+    /// let recordings = ReplayLibrary::from_dir("settings/recordings").unwrap().without_pauses();
+    /// let gateway = TestGateway::playing(recordings).await;
+    /// let request = awc::Client::default().post(format!("{}/chat/completions", gateway.base_url()));
+    /// let answer = request.send_body(r#"{"model":"rate-limited","messages":[]}"#).await.unwrap();
+    /// assert_eq!(answer.headers().get("retry-after").unwrap(), "2");
+    /// # });
+    /// ```
+    ///
+    /// # Panics
+    /// If there is no recording, or a name is none that a model can have.
+    pub async fn playing(recordings: ReplayLibrary) -> Self {
+        let gateway = Gateway::playing(recordings);
+        Self::run(gateway.unwrap_or_else(|errors| panic!("{}", lines(&errors)))).await
     }
 
     /// With one provider, `scripted`, and one model, `scripted-model`, which asks it for the same.
@@ -74,16 +96,7 @@ impl TestGateway {
         let settings = Settings::from_toml(toml).unwrap_or_else(|error| panic!("{error}"));
         let mut settings = settings
             .verify(&ProcessEnvironment)
-            .unwrap_or_else(|errors| {
-                panic!(
-                    "{}",
-                    errors
-                        .iter()
-                        .map(ToString::to_string)
-                        .collect::<Vec<_>>()
-                        .join("\n")
-                )
-            });
+            .unwrap_or_else(|errors| panic!("{}", lines(&errors)));
         settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         settings.server.workers = 1;
         settings.client_parts.proxy_from_environment = false;
@@ -177,6 +190,11 @@ impl TestGateway {
                 .ok();
         }
     }
+}
+
+fn lines(errors: &[SettingsError]) -> String {
+    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 impl Drop for TestGateway {

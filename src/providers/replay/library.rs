@@ -78,6 +78,15 @@ impl ReplayLibrary {
         Ok(Self { recordings })
     }
 
+    /// The same recordings without a pause anywhere, for tests that need not wait.
+    #[must_use]
+    pub fn without_pauses(self) -> Self {
+        let recordings = self.recordings.into_iter();
+        recordings
+            .map(|(name, recording)| (name, recording.without_pauses()))
+            .collect()
+    }
+
     /// The names, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.recordings.keys().map(String::as_str)

@@ -15,8 +15,8 @@ use super::{
     recording::{Answer, End, Framing},
 };
 
-/// Where completions are asked for.
-const COMPLETIONS: &str = "/v1/chat/completions";
+/// Where completions are asked for, below whatever path the stand-in for a provider has.
+const COMPLETIONS: &str = "/chat/completions";
 
 /// Answers the requests of one connection until either side closes it.
 pub(super) async fn serve(io: DuplexStream, library: Arc<ReplayLibrary>) {
@@ -53,7 +53,7 @@ fn choose<'a>(library: &'a ReplayLibrary, request: &Request) -> Cow<'a, Answer> 
     let Request {
         method, path, body, ..
     } = request;
-    if path != COMPLETIONS {
+    if !path.ends_with(COMPLETIONS) {
         return Cow::Owned(refusal::unknown_path(path));
     }
     if method != "POST" {

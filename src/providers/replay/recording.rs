@@ -104,6 +104,18 @@ impl Recording {
         self.answers.iter().find(|answer| answer.stream == stream)
     }
 
+    /// The same without a pause anywhere, for tests that need not wait.
+    #[must_use]
+    pub fn without_pauses(mut self) -> Self {
+        for answer in &mut self.answers {
+            answer.after = Duration::ZERO;
+            for chunk in &mut answer.chunks {
+                chunk.after = Duration::ZERO;
+            }
+        }
+        self
+    }
+
     /// Writes the recording as TOML that [`parse`](Self::parse) reads back to the same bytes, provided
     /// that it keeps the bounds which the fields' docs state.
     #[must_use]

@@ -296,7 +296,8 @@ fn a_bad_recording_is_refused_at_its_place_with_what_to_write() {
 #[test]
 fn the_example_of_the_documentation_is_a_recording() {
     let page = include_str!("../../../../docs/recordings.md");
-    let examples: Vec<&str> = page
+    let (_, format) = page.split_once("## The format").unwrap();
+    let examples: Vec<&str> = format
         .split("```toml\n")
         .skip(1)
         .filter_map(|rest| rest.split("```\n").next())
