@@ -2,9 +2,11 @@
 
 mod completions;
 mod explain;
+mod replay;
 mod serve;
 
 use std::{
+    fmt::Display,
     io::{self, Write},
     path::PathBuf,
     process::ExitCode,
@@ -29,6 +31,8 @@ enum Command {
     Serve,
     /// Says what Herald would do, and by which rule, without asking anybody.
     Explain(explain::Arguments),
+    /// Records what a provider answers, and plays recordings.
+    Replay(replay::Arguments),
     /// Prints the completion script of a shell.
     Completions(completions::Arguments),
 }
@@ -40,6 +44,7 @@ impl CommandLine {
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(settings),
             Command::Explain(arguments) => explain::run(&arguments, settings),
+            Command::Replay(arguments) => replay::run(&arguments, settings),
             Command::Completions(arguments) => completions::run(&arguments),
         }
     }
@@ -49,4 +54,13 @@ impl CommandLine {
 fn print(text: &[u8]) {
     let mut output = io::stdout().lock();
     let _ = output.write_all(text).and_then(|()| output.flush());
+}
+
+/// Says on standard error what is wrong; the code is that of a process that could not do its work.
+fn refuse(errors: &[impl Display]) -> ExitCode {
+    for error in errors {
+        // There is nobody left to tell if standard error is gone.
+        let _ = writeln!(io::stderr(), "herald: {error}");
+    }
+    ExitCode::FAILURE
 }

@@ -16,7 +16,7 @@ use std::{path::Path, process::ExitCode};
 use clap::Subcommand;
 
 use self::known::Known;
-use super::{print, serve::refuse};
+use super::{print, refuse};
 
 /// What is asked.
 #[derive(clap::Args)]

@@ -1,7 +1,6 @@
 //! `herald serve`: verifies the settings, says where it listens, and serves until it is told to stop.
 
 use std::{
-    fmt::Display,
     io::{self, Write},
     net::SocketAddr,
     path::Path,
@@ -18,6 +17,8 @@ use tokio::{
     sync::oneshot,
 };
 
+use super::refuse;
+
 pub(crate) fn run(settings: Option<&Path>) -> ExitCode {
     let verified = Settings::load_from_process(settings)
         .map_err(|error| vec![error])
@@ -29,15 +30,6 @@ pub(crate) fn run(settings: Option<&Path>) -> ExitCode {
         },
         Err(errors) => refuse(&errors),
     }
-}
-
-/// Tells why the command ends here; the exit code is 1.
-pub(super) fn refuse(errors: &[impl Display]) -> ExitCode {
-    for error in errors {
-        // There is nobody left to tell if standard error is gone.
-        let _ = writeln!(io::stderr(), "herald: {error}");
-    }
-    ExitCode::FAILURE
 }
 
 fn serve(settings: VerifiedSettings) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
