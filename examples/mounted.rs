@@ -5,7 +5,7 @@
 use actix_web::{App, HttpResponse, HttpServer, web};
 use herald::{
     Gateway,
-    settings::{ProcessEnvironment, Settings},
+    settings::{Diagnostics, ProcessEnvironment, Settings},
 };
 
 /// The app: one route of its own, and all of Herald's.
@@ -18,12 +18,8 @@ fn routes(app: &mut web::ServiceConfig) {
 }
 
 /// A gateway from settings as they would stand in a file; without any, it plays its recordings.
-fn gateway(settings: &str) -> Result<Gateway, String> {
-    let settings = Settings::from_toml(settings).map_err(|error| error.to_string())?;
-    let settings = settings.verify(&ProcessEnvironment).map_err(|errors| {
-        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        lines.join("\n")
-    })?;
+fn gateway(settings: &str) -> Result<Gateway, Diagnostics> {
+    let settings = Settings::from_toml(settings)?.verify(&ProcessEnvironment)?;
     Ok(Gateway::new(settings))
 }
 

@@ -48,6 +48,8 @@ pub mod error;
 
 pub mod telemetry;
 
+pub mod suggest;
+
 // For test suites: a scripted provider and a started gateway.
 #[cfg(feature = "testkit")]
 pub mod testkit;

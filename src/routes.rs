@@ -28,11 +28,10 @@ use crate::{
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use actix_web::{App, HttpServer, web};
 ///
-/// let settings = herald::settings::Settings::load_from_process(None)?;
-/// let settings = settings.verify(&herald::settings::ProcessEnvironment).map_err(|errors| {
-///     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-/// })?;
-/// let gateway = herald::Gateway::new(settings);
+/// use herald::{Gateway, settings::{ProcessEnvironment, Settings}};
+///
+/// let settings = Settings::load_from_process(None)?.verify(&ProcessEnvironment)?;
+/// let gateway = Gateway::new(settings);
 /// let server = HttpServer::new(move || {
 ///     App::new().app_data(web::Data::new(gateway.clone())).configure(herald::configure)
 /// })

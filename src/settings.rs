@@ -10,9 +10,9 @@
 //!
 //! let nothing_set = HashMap::new();
 //! let settings = herald::settings::Settings::load(None, &nothing_set)?;
-//! let verified = settings.verify(&nothing_set).expect("the defaults are right");
+//! let verified = settings.verify(&nothing_set)?;
 //! assert!(verified.models.get("replay-text").is_some());
-//! # Ok::<(), herald::settings::SettingsError>(())
+//! # Ok::<(), herald::settings::Diagnostics>(())
 //! ```
 //!
 //! **Invariants.** Unknown keys are refused, in every table. No error repeats a value that may be a
@@ -22,16 +22,20 @@ mod auth;
 mod bounds;
 mod clocks;
 mod cors;
-mod error;
+mod diagnostics;
 mod files;
+mod header_lists;
 mod layers;
 mod log;
 mod metadata;
 mod models;
+mod origin;
 mod providers;
+mod schema;
 mod secrets;
 mod server;
-mod strict;
+mod shape;
+mod source;
 mod units;
 mod verified;
 
@@ -40,30 +44,37 @@ mod tests;
 
 use std::{collections::HashMap, path::Path};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
+
+use diagnostics::{Found, Problems};
 
 pub use auth::{Auth, ClientKey};
 pub use bounds::{StreamBounds, UpstreamBounds};
 pub use cors::{AllowedOrigins, Cors};
-pub use error::{Origin, Origins, SettingsError};
+pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use log::{LogFormat, LogSettings};
 pub use models::{FilterRules, Models, VerifiedModel};
+pub use origin::{Origin, Origins, Place};
 pub use providers::{ProviderKind, VerifiedProvider};
-pub use secrets::{ProcessEnvironment, SecretSource};
+pub use schema::json_schema;
+pub use secrets::{ProcessEnvironment, SecretSource, SecretsUnread};
 pub use server::ServerSettings;
 pub use verified::VerifiedSettings;
 
-/// Settings as they are written: layered and typed, not yet verified.
+/// Settings as they are written: layered, and every key looked at, but not yet verified.
 ///
 /// It holds no secret, only where each is.
 #[derive(Clone, Debug)]
 pub struct Settings {
     sections: Sections,
-    origins: error::Origins,
+    origins: Origins,
+    /// What is wrong with keys and types; verification goes on from there, to tell everything.
+    found: Found,
 }
 
-/// The root table.
-#[derive(Clone, Debug, Deserialize)]
+// No doc comment: it would become the description of the schema.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Sections {
     auth: Option<auth::AuthMode>,
@@ -87,32 +98,46 @@ impl Settings {
     /// begins with `HERALD__`. Other variables are ignored, so the whole environment may be given.
     ///
     /// # Errors
-    /// The first mistake found: a file that cannot be read or is no TOML, a variable that can name no
-    /// setting, or a key that is unknown, missing or of the wrong type.
+    /// The file cannot be read, or is no TOML. A wrong key, type or value is told by
+    /// [`verify`](Self::verify), together with everything else.
     pub fn load(
         file: Option<&Path>,
         environment: &HashMap<String, String>,
-    ) -> Result<Self, SettingsError> {
-        let file = file.map(layers::Layer::read).transpose()?;
-        Self::from_layers(file, environment)
+    ) -> Result<Self, Diagnostics> {
+        let Some(file) = file else {
+            return Self::layered(layers::merge(None, environment));
+        };
+        let (name, text) = (file.display().to_string(), layers::read(file));
+        let written = |text| layers::Written { name: &name, text };
+        let mut merged = layers::merge(text.as_deref().ok().map(written), environment);
+        if let Err(problem) = text {
+            merged.is_readable = false;
+            merged
+                .found
+                .insert(0, Diagnostic::mistake(Origin::Nowhere, problem));
+        }
+        Self::layered(merged)
     }
 
     /// [`load`](Self::load) with the process's own environment.
     ///
     /// # Errors
     /// As `load`.
-    pub fn load_from_process(file: Option<&Path>) -> Result<Self, SettingsError> {
+    pub fn load_from_process(file: Option<&Path>) -> Result<Self, Diagnostics> {
         Self::load(file, &layers::process_environment())
     }
 
     /// [`load`](Self::load) with the text of a file and no environment. For tests, and for settings
-    /// that come from elsewhere than a file. Errors call the text `settings`.
+    /// that come from elsewhere than a file. Diagnostics call the text `settings`.
     ///
     /// # Errors
     /// As `load`.
-    pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
-        let layer = layers::Layer::parse(Some("settings"), text)?;
-        Self::from_layers(Some(layer), &HashMap::new())
+    pub fn from_toml(text: &str) -> Result<Self, Diagnostics> {
+        let name = "settings";
+        Self::layered(layers::merge(
+            Some(layers::Written { name, text }),
+            &HashMap::new(),
+        ))
     }
 
     /// Where each value was written. Kept apart from the settings, which [`verify`](Self::verify) takes.
@@ -121,14 +146,26 @@ impl Settings {
         self.origins.clone()
     }
 
-    fn from_layers(
-        file: Option<layers::Layer>,
-        environment: &HashMap<String, String>,
-    ) -> Result<Self, SettingsError> {
-        let root = layers::merge(file, environment)?;
-        let origins = error::Origins::of(&root);
-        let sections = strict::deserialize(root)
-            .map_err(|refusal| origins.mistake(&refusal.key, refusal.problem))?;
-        Ok(Self { sections, origins })
+    fn layered(merged: layers::Merged) -> Result<Self, Diagnostics> {
+        let layers::Merged {
+            mut root,
+            defaults,
+            sources,
+            found,
+            is_readable,
+        } = merged;
+        if !is_readable {
+            return Err(Diagnostics::new(found, sources));
+        }
+        let origins = Origins::of(&root, sources);
+        let mut problems = Problems::new(&origins, Found::from(found));
+        shape::check(&mut root, &defaults, &mut problems);
+        let found = problems.into_found();
+        let sections = shape::read(root).expect("what fits the schema of a type is read as it");
+        Ok(Self {
+            sections,
+            origins,
+            found,
+        })
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     middleware::HeraldRootSpan,
     providers::replay::library::ReplayLibrary,
     routes,
-    settings::{ServerSettings, Settings, SettingsError, VerifiedSettings},
+    settings::{Diagnostics, ServerSettings, Settings, VerifiedSettings},
     upstream::http_client::HttpClient,
 };
 
@@ -63,7 +63,7 @@ impl Gateway {
     ///
     /// # Errors
     /// There is no recording, or a name is none that a model can have.
-    pub fn playing(recordings: ReplayLibrary) -> Result<Self, Vec<SettingsError>> {
+    pub fn playing(recordings: ReplayLibrary) -> Result<Self, Diagnostics> {
         let mut toml = String::from("[[providers]]\nid = \"replay\"\nkind = \"replay\"\n");
         for name in recordings.names() {
             // TOML has all escapes that JSON has.
@@ -72,7 +72,7 @@ impl Gateway {
                 "[[models]]\nid = {name}\ntargets = [{{ provider = \"replay\", model = {name} }}]\n"
             ));
         }
-        let settings = Settings::from_toml(&toml).map_err(|error| vec![error])?;
+        let settings = Settings::from_toml(&toml)?;
         let mut settings = settings.verify(&HashMap::new())?;
         settings.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         settings.server.workers = 1;

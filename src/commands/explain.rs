@@ -16,7 +16,7 @@ use std::{path::Path, process::ExitCode};
 use clap::Subcommand;
 
 use self::known::Known;
-use super::{print, refuse};
+use super::{print, refuse, refused};
 
 /// What is asked.
 #[derive(clap::Args)]
@@ -38,7 +38,7 @@ enum Question {
 pub(crate) fn run(arguments: &Arguments, settings: Option<&Path>) -> ExitCode {
     let known = match Known::load(settings) {
         Ok(known) => known,
-        Err(errors) => return refuse(&errors),
+        Err(found) => return refused(&found),
     };
     let explained = match &arguments.question {
         Question::Headers(question) => headers::explain(question, &known),
@@ -46,10 +46,7 @@ pub(crate) fn run(arguments: &Arguments, settings: Option<&Path>) -> ExitCode {
         Question::Route(question) => route::explain(question, &known),
     };
     match explained {
-        Ok(text) => {
-            print(text.as_bytes());
-            ExitCode::SUCCESS
-        }
-        Err(problem) => refuse(&[problem]),
+        Ok(text) => print(text.as_bytes()),
+        Err(problem) => refuse(problem),
     }
 }

@@ -7,7 +7,10 @@ mod record;
 use std::{path::Path, process::ExitCode};
 
 use clap::Subcommand;
-use herald::settings::{ProcessEnvironment, Settings, SettingsError, VerifiedSettings};
+use herald::{
+    settings::VerifiedSettings,
+    suggest::{did_you_mean, listed},
+};
 
 /// Which of the two.
 #[derive(clap::Args)]
@@ -43,14 +46,10 @@ pub(crate) fn run(arguments: &Arguments, settings: Option<&Path>) -> ExitCode {
     }
 }
 
-fn load(settings: Option<&Path>) -> Result<VerifiedSettings, Vec<SettingsError>> {
-    Settings::load_from_process(settings)
-        .map_err(|error| vec![error])
-        .and_then(|settings| settings.verify(&ProcessEnvironment))
-}
-
 /// What is said of a model that the settings do not have.
 fn unknown_model(name: &str, settings: &VerifiedSettings) -> String {
-    let known: Vec<_> = settings.models.iter().map(|model| &model.id).collect();
-    format!("{name:?} is no model of the settings; there are: {known:?}")
+    let known = || settings.models.iter().map(|model| model.id.as_str());
+    let hint = did_you_mean(name, known())
+        .unwrap_or_else(|| format!("there are {}", listed(known(), '`')));
+    format!("{name:?} is no model of the settings; {hint}")
 }

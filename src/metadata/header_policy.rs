@@ -5,6 +5,7 @@ mod fate;
 use std::fmt;
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use fate::{Dropped, Fate, Traced};
@@ -18,7 +19,7 @@ use super::{
 
 /// One rule of the allow list, as the settings write it: `"x-request-id"`, `"x-ratelimit-*"` or
 /// `{ name = "openai-processing-ms", as = "x-upstream-processing-ms" }`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(from = "RuleSource")]
 pub struct HeaderRule {
     /// A header name, or a prefix followed by `*`.
@@ -27,20 +28,20 @@ pub struct HeaderRule {
     pub rename: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a header name, a prefix with `*`, or { name, as }"
-)]
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(extend("x-expected" = "a header name, a prefix with `*`, or { name, as }"))]
 enum RuleSource {
     Pattern(String),
     Renamed(Renamed),
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Renamed {
+    /// The name that the provider gives it.
     name: String,
+    /// The name that the client sees.
     #[serde(rename = "as")]
     rename: Option<String>,
 }

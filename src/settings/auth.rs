@@ -2,22 +2,24 @@
 
 use std::{collections::HashMap, fmt, net::SocketAddr};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{error::Problems, providers::is_id};
+use super::{diagnostics::Problems, providers::is_id, schema::secret};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum AuthMode {
     None,
     Keys,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeySection {
     id: String,
+    #[schemars(transform = secret)]
     sha256: String,
 }
 
@@ -57,8 +59,21 @@ pub(super) fn verify(
     problems: &mut Problems<'_>,
 ) -> Auth {
     let verified = verify_keys(keys, problems);
+    if problems.is_told("auth") || problems.is_told("keys") {
+        // Nobody knows who was to call.
+        return Auth::Keys(verified);
+    }
     match mode {
-        Some(AuthMode::None) => return Auth::Open,
+        Some(AuthMode::None) => {
+            if !keys.is_empty() {
+                problems
+                    .warning("auth", "no key is asked for, although keys are defined")
+                    .hint("write \"keys\", or remove the line")
+                    .beside("keys[0]", "this key opens nothing")
+                    .tell();
+            }
+            return Auth::Open;
+        }
         Some(AuthMode::Keys) if keys.is_empty() => {
             problems.at(
                 "auth",
@@ -95,16 +110,20 @@ fn verify_keys(keys: &[KeySection], problems: &mut Problems<'_>) -> Vec<ClientKe
             problems.at(&at("id"), problem);
         }
         if let Some(first) = ids.insert(&key.id, index) {
-            problems.at(
-                &at("id"),
-                format!("{:?} is already the id of keys[{first}]", key.id),
-            );
+            let problem = format!("{:?} is already the id of keys[{first}]", key.id);
+            problems
+                .error(&at("id"), problem)
+                .beside(&format!("keys[{first}].id"), "the first")
+                .tell();
         }
         let Some(sha256) = problems.take(&at("sha256"), parse_hash(&key.sha256)) else {
             continue;
         };
         if let Some(first) = hashes.insert(sha256, index) {
-            problems.at(&at("sha256"), format!("is the same key as keys[{first}]"));
+            problems
+                .error(&at("sha256"), format!("is the same key as keys[{first}]"))
+                .beside(&format!("keys[{first}].sha256"), "the first")
+                .tell();
         }
         let id = key.id.clone();
         verified.push(ClientKey { id, sha256 });

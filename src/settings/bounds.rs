@@ -3,28 +3,36 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    error::Problems,
-    units::{Size, Time, hold_to},
+    schema::between,
+    units::{Size, Time},
 };
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UpstreamSection {
+    #[schemars(transform = between("1KiB", "1GiB"))]
     max_event_bytes: Size,
+    #[schemars(transform = between("1KiB", "1GiB"))]
     max_body_bytes: Size,
+    #[schemars(transform = between("1KiB", "16MiB"))]
     max_error_bytes: Size,
+    #[schemars(transform = between("0s", "1m"))]
     error_body: Time,
+    #[schemars(transform = between("1KiB", "1MiB"))]
     pub(super) max_head_bytes: Size,
+    #[schemars(transform = between("0s", "1h"))]
     pub(super) keep_alive: Time,
     pub(super) proxy: ProxySource,
+    #[schemars(transform = between("0s", "1m"))]
     drain_after_end: Time,
 }
 
 /// Where a forward proxy is named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum ProxySource {
     Environment,
@@ -51,54 +59,27 @@ pub struct UpstreamBounds {
 }
 
 impl UpstreamSection {
-    pub(super) fn verify(&self, problems: &mut Problems<'_>) -> UpstreamBounds {
-        for (key, size, most) in [
-            ("upstream.max_event_bytes", self.max_event_bytes, Size::GIB),
-            ("upstream.max_body_bytes", self.max_body_bytes, Size::GIB),
-            (
-                "upstream.max_error_bytes",
-                self.max_error_bytes,
-                Size::MIB.times(16),
-            ),
-            ("upstream.max_head_bytes", self.max_head_bytes, Size::MIB),
-        ] {
-            hold_to(Size::KIB..=most, size, key, problems);
-        }
-        let (idle, rest) = (self.keep_alive, self.drain_after_end);
-        hold_to(
-            Time::ZERO..=Time::HOUR,
-            idle,
-            "upstream.keep_alive",
-            problems,
-        );
-        hold_to(
-            Time::ZERO..=Time::MINUTE,
-            rest,
-            "upstream.drain_after_end",
-            problems,
-        );
-        hold_to(
-            Time::ZERO..=Time::MINUTE,
-            self.error_body,
-            "upstream.error_body",
-            problems,
-        );
+    pub(super) fn verified(&self) -> UpstreamBounds {
         UpstreamBounds {
             error_body: self.error_body.0,
             max_event_bytes: self.max_event_bytes.bytes(),
             max_body_bytes: self.max_body_bytes.bytes(),
             max_error_bytes: self.max_error_bytes.bytes(),
-            drain_after_end: rest.0,
+            drain_after_end: self.drain_after_end.0,
         }
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StreamSection {
+    #[schemars(range(min = 1, max = 1024))]
     queue_events: u64,
+    #[schemars(transform = between("1KiB", "1GiB"))]
     queue_bytes: Size,
+    #[schemars(range(min = 1, max = 4096))]
     held_events: u64,
+    #[schemars(transform = between("1KiB", "64MiB"))]
     held_bytes: Size,
 }
 
@@ -117,27 +98,12 @@ pub struct StreamBounds {
 }
 
 impl StreamSection {
-    pub(super) fn verify(&self, problems: &mut Problems<'_>) -> StreamBounds {
-        let (queued, held, bytes) = (self.queue_events, self.held_events, self.held_bytes);
-        hold_to(1..=1024, queued, "stream.queue_events", problems);
-        hold_to(
-            Size::KIB..=Size::GIB,
-            self.queue_bytes,
-            "stream.queue_bytes",
-            problems,
-        );
-        hold_to(1..=4096, held, "stream.held_events", problems);
-        hold_to(
-            Size::KIB..=Size::MIB.times(64),
-            bytes,
-            "stream.held_bytes",
-            problems,
-        );
+    pub(super) fn verified(&self) -> StreamBounds {
         StreamBounds {
-            queue_events: usize::try_from(queued).unwrap_or(usize::MAX),
+            queue_events: usize::try_from(self.queue_events).unwrap_or(usize::MAX),
             queue_bytes: self.queue_bytes.bytes(),
-            held_events: usize::try_from(held).unwrap_or(usize::MAX),
-            held_bytes: bytes.bytes(),
+            held_events: usize::try_from(self.held_events).unwrap_or(usize::MAX),
+            held_bytes: self.held_bytes.bytes(),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! `[log]`: which lines are written, and how.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
 
-use super::error::Problems;
+use super::diagnostics::Problems;
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LogSection {
     filter: String,
@@ -22,7 +23,7 @@ pub struct LogSettings {
 }
 
 /// How a log line is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Pretty on a terminal, else JSON.
@@ -36,7 +37,11 @@ pub enum LogFormat {
 impl LogSection {
     pub(super) fn verify(&self, problems: &mut Problems<'_>) -> LogSettings {
         if let Err(error) = EnvFilter::builder().parse(&self.filter) {
-            problems.at("log.filter", error.to_string());
+            let problem = "must be a filter such as \"info\" or \"info,herald::upstream=debug\"";
+            problems
+                .error("log.filter", problem)
+                .note(error.to_string())
+                .tell();
         }
         LogSettings {
             filter: self.filter.clone(),

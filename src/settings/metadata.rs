@@ -1,36 +1,45 @@
 //! `[metadata]` and each provider's additions to it: what passes of a head.
 
-use std::{fmt::Display, time::Duration};
+use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    error::{Problems, join},
-    units::{Size, Time, hold_to},
+    diagnostics::Problems,
+    header_lists::Rules,
+    origin::join,
+    schema::{between, statuses},
+    units::{Size, Time},
 };
 use crate::metadata::{
-    header_policy::{HeaderCaps, HeaderPolicy, HeaderRule, RuleError},
+    header_policy::{HeaderCaps, HeaderPolicy, HeaderRule},
     request_headers::RequestHeaderPolicy,
     status_table::{StatusRuleError, StatusRules, StatusTable},
 };
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MetadataSection {
     allow: Vec<HeaderRule>,
     request_allow: Vec<String>,
+    #[schemars(range(min = 1, max = 96))]
     max_headers: u64,
+    #[schemars(transform = between("1KiB", "64KiB"))]
     max_bytes: Size,
+    #[schemars(transform = between("1s", "1h"))]
     retry_after: Time,
+    #[schemars(transform = statuses)]
     status: StatusRules,
 }
 
 /// What a provider adds to the lists above.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct ProviderMetadata {
     allow: Vec<HeaderRule>,
     request_allow: Vec<String>,
+    #[schemars(transform = statuses)]
     status: StatusRules,
 }
 
@@ -43,31 +52,15 @@ pub(super) struct Policies {
     pub(super) status: StatusTable,
 }
 
-/// The lists that all providers share, with the mistakes that were already told of them.
+/// The lists that all providers share.
 pub(super) struct SharedPolicies<'a> {
     section: &'a MetadataSection,
     caps: HeaderCaps,
-    told_headers: Vec<RuleError>,
-    told_request_headers: Vec<RuleError>,
-    told_status: Vec<StatusRuleError>,
 }
 
 impl MetadataSection {
     pub(super) fn verify(&self, problems: &mut Problems<'_>) -> (SharedPolicies<'_>, Duration) {
         let (bytes, retry_after) = (self.max_bytes, self.retry_after);
-        hold_to(1..=96, self.max_headers, "metadata.max_headers", problems);
-        hold_to(
-            Size::KIB..=Size::KIB.times(64),
-            bytes,
-            "metadata.max_bytes",
-            problems,
-        );
-        hold_to(
-            Time::SECOND..=Time::HOUR,
-            retry_after,
-            "metadata.retry_after",
-            problems,
-        );
         if retry_after.0.subsec_nanos() != 0 {
             problems.at(
                 "metadata.retry_after",
@@ -78,27 +71,18 @@ impl MetadataSection {
             headers: usize::try_from(self.max_headers).unwrap_or(usize::MAX),
             bytes: bytes.bytes(),
         };
+        let allow = Rules::new("metadata.allow", &self.allow);
+        allow.tell(HeaderPolicy::compile(&self.allow, caps).err(), problems);
+        allow.warn_of_unreachable(&[], problems);
+        let request_allow = Rules::new("metadata.request_allow", &self.request_allow);
+        let compiled = RequestHeaderPolicy::compile(&self.request_allow);
+        request_allow.tell(compiled.err(), problems);
+        request_allow.warn_of_unreachable(&[], problems);
+        let status = StatusTable::compile(&self.status, &StatusRules::new(), false);
+        tell_status(status.err(), &self.status, "metadata.status", problems);
         let shared = SharedPolicies {
             section: self,
             caps,
-            told_headers: tell(
-                HeaderPolicy::compile(&self.allow, caps),
-                &[],
-                "metadata.allow",
-                problems,
-            ),
-            told_request_headers: tell(
-                RequestHeaderPolicy::compile(&self.request_allow),
-                &[],
-                "metadata.request_allow",
-                problems,
-            ),
-            told_status: tell(
-                StatusTable::compile(&self.status, &StatusRules::new(), false),
-                &[],
-                "metadata.status",
-                problems,
-            ),
         };
         (shared, retry_after.0)
     }
@@ -115,67 +99,62 @@ impl SharedPolicies<'_> {
     ) -> Option<Policies> {
         let allow = [&self.section.allow[..], &own.allow].concat();
         let headers = HeaderPolicy::compile(&allow, self.caps);
+        let rules = Rules::new(&join(key, "allow"), &own.allow);
+        rules.warn_of_unreachable(
+            &[Rules::new("metadata.allow", &self.section.allow)],
+            problems,
+        );
+        let headers = rules.take(headers, problems);
+
         let request_allow = [&self.section.request_allow[..], &own.request_allow].concat();
         let request_headers = RequestHeaderPolicy::compile(&request_allow);
+        let rules = Rules::new(&join(key, "request_allow"), &own.request_allow);
+        rules.warn_of_unreachable(
+            &[Rules::new(
+                "metadata.request_allow",
+                &self.section.request_allow,
+            )],
+            problems,
+        );
+        let request_headers = rules.take(request_headers, problems);
+
         let status = StatusTable::compile(&self.section.status, &own.status, shared_quota);
-        match (headers, request_headers, status) {
-            (Ok(headers), Ok(request_headers), Ok(status)) => Some(Policies {
-                headers,
-                shared_rules: self.section.allow.len(),
-                request_headers,
-                status,
-            }),
-            (headers, request_headers, status) => {
-                let at = |name| join(key, name);
-                tell(headers, &self.told_headers, &at("allow"), problems);
-                let told = &self.told_request_headers;
-                tell(request_headers, told, &at("request_allow"), problems);
-                tell(status, &self.told_status, &at("status"), problems);
+        let status = match status {
+            Ok(status) => Some(status),
+            Err(errors) => {
+                tell_status(Some(errors), &own.status, &join(key, "status"), problems);
                 None
             }
-        }
+        };
+        Some(Policies {
+            headers: headers?,
+            shared_rules: self.section.allow.len(),
+            request_headers: request_headers?,
+            status: status?,
+        })
     }
 }
 
-/// Notes the mistakes of one list that were not told before, and returns all of them.
-fn tell<T, E: Display + PartialEq>(
-    compiled: Result<T, Vec<E>>,
-    before: &[E],
+/// Tells of the mistakes that stand in this table, and not of those of another that was compiled
+/// with it.
+fn tell_status(
+    errors: Option<Vec<StatusRuleError>>,
+    own: &StatusRules,
     key: &str,
     problems: &mut Problems<'_>,
-) -> Vec<E> {
-    let mistakes = compiled.err().unwrap_or_default();
-    for mistake in mistakes.iter().filter(|mistake| !before.contains(mistake)) {
-        problems.at(key, mistake.to_string());
-    }
-    mistakes
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::settings::error::Origins;
-
-    #[test]
-    fn a_mistake_of_the_shared_list_is_told_once_and_not_again_for_each_provider() {
-        let origins = Origins::default();
-        let mut problems = Problems::new(&origins);
-        let shared = tell(
-            Err::<(), _>(vec!["a"]),
-            &[],
-            "metadata.allow",
-            &mut problems,
-        );
-        let own = "providers[0].metadata.allow";
-        tell(Err::<(), _>(vec!["a", "b"]), &shared, own, &mut problems);
-        let told: Vec<_> = problems
-            .into_list()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(
-            told,
-            ["metadata.allow: a", "providers[0].metadata.allow: b"]
-        );
+) {
+    for error in errors.into_iter().flatten() {
+        if own.get(&error.key) != Some(&error.status) {
+            continue;
+        }
+        // Where no other status would do either, the left side is what is wrong.
+        let other = StatusRules::from([(error.key.clone(), 502)]);
+        let is_left_wrong = StatusTable::compile(&other, &StatusRules::new(), false).is_err();
+        let finding = problems.error(&join(key, &error.key), error.reason);
+        if is_left_wrong {
+            finding.at_the_name().tell();
+        } else {
+            finding.tell();
+        }
     }
 }

@@ -5,42 +5,50 @@ use std::{
     sync::Arc,
 };
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    error::Problems,
+    diagnostics::Problems,
     providers::{ProviderSection, VerifiedProvider},
-    units::hold_to,
 };
-use crate::providers::ProviderId;
+use crate::{
+    providers::ProviderId,
+    suggest::{did_you_mean, listed},
+};
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ModelSection {
     id: String,
     targets: Vec<TargetSection>,
+    /// What is dropped of its streams.
     #[serde(default)]
     filter: FilterSection,
+    // The last second of the year 9999.
     #[serde(default)]
+    #[schemars(range(min = 0, max = 253_402_300_799_u64))]
     created: u64,
     owned_by: Option<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TargetSection {
+    /// The id of a provider.
     provider: String,
+    /// What the provider calls the model.
     model: String,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 struct FilterSection {
     drop_events: Vec<String>,
     drop: Vec<Part>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Part {
     Usage,
@@ -105,7 +113,7 @@ pub(super) fn verify(
     providers: &BTreeMap<ProviderId, Arc<VerifiedProvider>>,
     problems: &mut Problems<'_>,
 ) -> Models {
-    if models.is_empty() {
+    if models.is_empty() && !problems.is_told("providers") {
         problems.at(
             "models",
             "none is defined, so there is nothing to serve: add [[models]]",
@@ -117,7 +125,10 @@ pub(super) fn verify(
         let key = format!("models[{index}]");
         if let Some(first) = ids.insert(&model.id, index) {
             let problem = format!("{:?} is already the id of models[{first}]", model.id);
-            problems.at(&format!("{key}.id"), problem);
+            problems
+                .error(&format!("{key}.id"), problem)
+                .beside(&format!("models[{first}].id"), "the first")
+                .tell();
         }
         if let Some(model) = model.verify(&key, written, providers, problems) {
             let index = verified.list.len();
@@ -125,7 +136,32 @@ pub(super) fn verify(
             verified.list.push(Arc::new(model));
         }
     }
+    warn_of_unused(models, written, problems);
     verified
+}
+
+/// Warns of providers that no model is served by.
+fn warn_of_unused(
+    models: &[ModelSection],
+    providers: &[ProviderSection],
+    problems: &mut Problems<'_>,
+) {
+    // Where a model is wrong, nobody knows who was to serve it.
+    if models.is_empty() || problems.has_error_within("models") {
+        return;
+    }
+    let targets = models.iter().flat_map(|model| &model.targets);
+    for (index, provider) in providers.iter().enumerate() {
+        if !targets.clone().any(|target| target.provider == provider.id) {
+            problems
+                .warning(
+                    &format!("providers[{index}].id"),
+                    format!("no model is served by {:?}", provider.id),
+                )
+                .hint("name it in the targets of a model, or remove it")
+                .tell();
+        }
+    }
 }
 
 impl ModelSection {
@@ -141,8 +177,6 @@ impl ModelSection {
         if let Some(owner) = &self.owned_by {
             problems.take(&at("owned_by"), is_name(owner));
         }
-        // The last second of the year 9999.
-        hold_to(0..=253_402_300_799, self.created, &at("created"), problems);
         let filter = self.filter.verify(&at("filter.drop_events"), problems);
         let [target] = &self.targets[..] else {
             let problem = match self.targets.len() {
@@ -154,14 +188,25 @@ impl ModelSection {
         };
         problems.take(&at("targets[0].model"), is_name(&target.model));
         let Some(provider) = providers.get(&ProviderId::new(target.provider.as_str())) else {
-            // One that is known but was refused has been told already.
-            if written
-                .iter()
-                .all(|provider| provider.id != target.provider)
-            {
-                let known: Vec<_> = written.iter().map(|provider| &provider.id).collect();
-                let problem = format!("{:?} is no provider; known: {known:?}", target.provider);
-                problems.at(&at("targets[0].provider"), problem);
+            let known = || written.iter().map(|provider| provider.id.as_str());
+            // One that is known but was refused has been told already, and so has one whose id is
+            // wrong, which may be the one that was meant.
+            let is_told = known().any(|id| id == target.provider)
+                || problems.is_told("providers")
+                || (0..written.len())
+                    .any(|index| problems.is_told(&format!("providers[{index}].id")));
+            if !is_told {
+                problems
+                    .error(
+                        &at("targets[0].provider"),
+                        format!("{:?} is no provider", target.provider),
+                    )
+                    .hint_if(did_you_mean(&target.provider, known()))
+                    .note(match written {
+                        [] => "no provider is defined: add [[providers]]".to_owned(),
+                        _ => format!("known: {}", listed(known(), '"')),
+                    })
+                    .tell();
             }
             return None;
         };

@@ -5,17 +5,19 @@ mod extra_headers;
 mod transport;
 mod written;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, sync::Arc};
 
 use awc::http::header::{HeaderName, HeaderValue};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 pub(super) use transport::Tls;
 
 use super::{
-    error::Problems,
+    diagnostics::Problems,
     metadata::{ProviderMetadata, SharedPolicies},
+    schema::secret_values,
     secrets::{SecretReference, SecretSource},
 };
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
     upstream::http_client::Transport,
 };
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ProviderSection {
     pub(super) id: String,
@@ -35,6 +37,7 @@ pub(super) struct ProviderSection {
     base_url: Option<String>,
     api_key: Option<SecretReference>,
     #[serde(default)]
+    #[schemars(transform = secret_values)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
     usage_request: bool,
@@ -46,7 +49,7 @@ pub(super) struct ProviderSection {
     metadata: ProviderMetadata,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum KindWord {
     OpenAi,
@@ -141,8 +144,11 @@ impl ProviderSection {
     ) -> Option<(VerifiedProvider, Transport)> {
         let at = |name: &str| format!("{key}.{name}");
         let id = problems.take(&at("id"), is_id(&self.id));
-        let kind = self.verify_kind(&at, problems);
+        let is_kind_known = !problems.is_told(&at("kind"));
+        let kind = self.verify_kind(&at, is_kind_known, problems);
         let place = match self.kind {
+            // What belongs to another kind would only follow from the wrong word.
+            _ if !is_kind_known => None,
             KindWord::OpenAi => self.verify_place(&at, tls, problems),
             KindWord::Replay => problems
                 .take(
@@ -154,8 +160,7 @@ impl ProviderSection {
         let api_key = self
             .api_key
             .as_ref()
-            .map(|reference| reference.read(secrets));
-        let api_key = problems.take(&at("api_key"), api_key.transpose());
+            .map(|reference| reference.verify(secrets, &at("api_key"), problems));
         let headers = extra_headers::verify(&self.headers, &at("headers"), problems);
         let policies = shared.with(&self.metadata, self.shared_quota, &at("metadata"), problems)?;
         id?;
@@ -165,7 +170,10 @@ impl ProviderSection {
             settings_key: key.to_owned(),
             kind,
             base_path,
-            api_key: api_key?,
+            api_key: match api_key {
+                Some(secret) => Some(secret?),
+                None => None,
+            },
             headers,
             usage_request: self.usage_request,
             shared_quota: self.shared_quota,
@@ -181,9 +189,11 @@ impl ProviderSection {
     fn verify_kind(
         &self,
         at: &dyn Fn(&str) -> String,
+        is_known: bool,
         problems: &mut Problems<'_>,
     ) -> ProviderKind {
         let strangers: &[(&str, bool)] = match self.kind {
+            _ if !is_known => &[],
             KindWord::OpenAi => &[("recordings", self.recordings.is_some())],
             KindWord::Replay => &[
                 ("base_url", self.base_url.is_some()),
@@ -202,7 +212,8 @@ impl ProviderSection {
                 ProviderKind::OpenAi => "openai",
                 ProviderKind::Replay { .. } => "replay",
             };
-            problems.at(&at(name), format!("a provider of kind {word:?} has none"));
+            let problem = format!("a provider of kind {word:?} has none");
+            problems.error(&at(name), problem).at_the_name().tell();
         }
         kind
     }
@@ -214,7 +225,13 @@ impl ProviderSection {
         tls: &Tls,
         problems: &mut Problems<'_>,
     ) -> Option<(String, Transport)> {
-        let written = self.base_url.as_deref().unwrap_or_default();
+        let Some(written) = self.base_url.as_deref() else {
+            problems
+                .error(&at("base_url"), "is missing")
+                .hint("write where it is, such as \"https://api.openai.com/v1\"")
+                .tell();
+            return None;
+        };
         let url = problems.take(&at("base_url"), base_url::parse(written))?;
         let (host, port): (Arc<str>, u16) = (url.host.into(), url.port);
         let transport = if url.https {
@@ -231,10 +248,21 @@ impl ProviderSection {
                     "base_url is http, which has no certificates",
                 );
             }
+            if self.api_key.is_some() && !is_on_this_machine(&host) {
+                problems
+                    .warning(&at("base_url"), "the key travels unencrypted")
+                    .hint("write https://, if the provider speaks it")
+                    .tell();
+            }
             Transport::Http { host, port }
         };
         Some((url.path, transport))
     }
+}
+
+fn is_on_this_machine(host: &str) -> bool {
+    let address: Result<IpAddr, _> = host.parse();
+    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// Holds the name of a provider or a client key to what may stand in a URI and in a log.

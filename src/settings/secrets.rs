@@ -1,19 +1,37 @@
 //! Secrets by reference: the settings say where a secret is, and verification reads it.
 
-use std::{collections::HashMap, fmt, path::PathBuf};
+use std::{collections::HashMap, fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
+use schemars::JsonSchema;
 use secrecy::SecretString;
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, IgnoredAny, MapAccess, Visitor},
-};
+use serde::Deserialize;
 
-use super::files;
+use super::{diagnostics::Problems, files, origin::join};
 
 /// Where the variables that secrets are read from come from.
 pub trait SecretSource {
     /// The value of an environment variable, if it is set and is Unicode.
     fn variable(&self, name: &str) -> Option<String>;
+
+    /// Whether secrets are looked for at all, in variables and in files.
+    fn is_read(&self) -> bool {
+        true
+    }
+}
+
+/// No secret is looked for, and each counts as there: for a check where they are not, as in CI.
+/// Settings that are verified so must not serve.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SecretsUnread;
+
+impl SecretSource for SecretsUnread {
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn is_read(&self) -> bool {
+        false
+    }
 }
 
 /// The process's own environment.
@@ -33,10 +51,18 @@ impl SecretSource for HashMap<String, String> {
     }
 }
 
-/// `{ env = "NAME" }` or `{ file = "/path" }`.
-#[derive(Clone, Debug)]
+/// Where a secret is.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(extend(
+    "x-secret" = true,
+    "x-expected" = "{ env = \"NAME\" } or { file = \"/path\" }, which say where the secret is"
+))]
 pub(super) enum SecretReference {
+    /// The name of the environment variable that holds it.
+    #[serde(rename = "env")]
     Variable(String),
+    /// The path of the file that holds it.
+    #[serde(rename = "file")]
     File(PathBuf),
 }
 
@@ -44,15 +70,54 @@ pub(super) enum SecretReference {
 const MAX_SECRET_BYTES: usize = 64 << 10;
 
 impl SecretReference {
+    /// The secret, if it is there; warns if others of this machine can read it too.
+    pub(super) fn verify(
+        &self,
+        source: &dyn SecretSource,
+        key: &str,
+        problems: &mut Problems<'_>,
+    ) -> Option<SecretString> {
+        if !source.is_read() {
+            return Some(SecretString::from("unread"));
+        }
+        let (name, what) = match self {
+            Self::Variable(_) => ("env", "the name of a variable"),
+            Self::File(_) => ("file", "the path of a file"),
+        };
+        let key = join(key, name);
+        match self.read(source) {
+            Ok(secret) => {
+                self.warn_of_readers(&key, problems);
+                Some(secret)
+            }
+            Err(problem) => {
+                let hint = || format!("write {what}, not the key itself");
+                problems
+                    .error(&key, problem)
+                    .hint_if((!self.is_surely_no_secret()).then(hint))
+                    .tell();
+                None
+            }
+        }
+    }
+
+    /// Whether the reference can be named: a key itself may stand there by mistake.
+    fn is_surely_no_secret(&self) -> bool {
+        match self {
+            Self::Variable(name) => looks_like_a_variable(name),
+            Self::File(path) => path.is_absolute() || path.starts_with("."),
+        }
+    }
+
     /// Reads the secret, without the line end that editors leave behind it.
     ///
     /// # Errors
     /// What is wrong. The reference is named only where it cannot be the secret itself, put there by
     /// mistake.
-    pub(super) fn read(&self, source: &dyn SecretSource) -> Result<SecretString, String> {
+    fn read(&self, source: &dyn SecretSource) -> Result<SecretString, String> {
         let (secret, place) = match self {
             Self::Variable(name) => {
-                let place = if looks_like_a_variable(name) {
+                let place = if self.is_surely_no_secret() {
                     format!("the variable {name}")
                 } else {
                     "the variable that `env` names".to_owned()
@@ -63,7 +128,7 @@ impl SecretReference {
                 (secret, place)
             }
             Self::File(path) => {
-                let place = if path.is_absolute() || path.starts_with(".") {
+                let place = if self.is_surely_no_secret() {
                     format!("the file {}", path.display())
                 } else {
                     "the file that `file` names".to_owned()
@@ -84,57 +149,34 @@ impl SecretReference {
         }
         Ok(SecretString::from(secret))
     }
+
+    /// Warns of a file that other users of the machine can read or change.
+    fn warn_of_readers(&self, key: &str, problems: &mut Problems<'_>) {
+        let Self::File(path) = self else { return };
+        let Ok(mode) = fs::metadata(path).map(|file| file.permissions().mode() & 0o777) else {
+            // It has just been read, and is gone now.
+            return;
+        };
+        let can = match mode {
+            mode if mode & 0o022 != 0 => "change",
+            mode if mode & 0o004 != 0 => "read",
+            _ => return,
+        };
+        problems
+            .warning(
+                key,
+                format!("other users of this machine can {can} the file (its mode is {mode:04o})"),
+            )
+            .hint("chmod 600, or 640 for a group of Herald's own")
+            .tell();
+    }
 }
 
 /// Whether a name is written as variables usually are. Real keys have small letters or hyphens, so
 /// a key written in place of a name is not repeated.
-fn looks_like_a_variable(name: &str) -> bool {
+pub(super) fn looks_like_a_variable(name: &str) -> bool {
     !name.is_empty()
         && name
             .bytes()
             .all(|byte| matches!(byte, b'A'..=b'Z' | b'0'..=b'9' | b'_'))
-}
-
-impl<'de> Deserialize<'de> for SecretReference {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ReferenceVisitor)
-    }
-}
-
-/// Reads the table by hand, because what stands in the wrong place here may be a secret: neither a
-/// value nor an unknown key is repeated.
-struct ReferenceVisitor;
-
-impl<'de> Visitor<'de> for ReferenceVisitor {
-    type Value = SecretReference;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("{ env = \"NAME\" } or { file = \"/path\" }, which say where the secret is")
-    }
-
-    fn visit_str<E: de::Error>(self, _secret: &str) -> Result<Self::Value, E> {
-        Err(E::custom(
-            "must not be the secret itself: write { env = \"NAME\" } or { file = \"/path\" }, which \
-             say where it is",
-        ))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<Self::Value, A::Error> {
-        let wrong = || de::Error::custom(format_args!("must be {}", &self as &dyn de::Expected));
-        let mut found = None;
-        while let Some(key) = table.next_key::<String>()? {
-            let reference = match key.as_str() {
-                "env" => SecretReference::Variable(table.next_value()?),
-                "file" => SecretReference::File(table.next_value::<String>()?.into()),
-                _ => {
-                    table.next_value::<IgnoredAny>()?;
-                    return Err(wrong());
-                }
-            };
-            if found.replace(reference).is_some() {
-                return Err(wrong());
-            }
-        }
-        found.ok_or_else(wrong)
-    }
 }

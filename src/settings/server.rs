@@ -2,25 +2,37 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, thread, time::Duration};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    error::Problems,
-    units::{Size, Time, hold_to},
+    diagnostics::Problems,
+    schema::between,
+    units::{Size, Time},
 };
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ServerSection {
     listen: String,
+    #[schemars(range(min = 0, max = 512))]
     workers: u64,
+    #[schemars(range(min = 1, max = 65_535))]
     backlog: u64,
+    #[schemars(range(min = 1, max = 1_000_000))]
     max_connections: u64,
+    #[schemars(transform = between("1KiB", "1GiB"))]
     max_body_bytes: Size,
+    #[schemars(transform = between("0s", "1h"))]
     keep_alive: Time,
+    // actix's clock for heads ticks every half second: less would refuse heads that came at once.
+    #[schemars(transform = between("1s", "1h"))]
     request_head: Time,
+    #[schemars(transform = between("1ms", "1h"))]
     request_body: Time,
+    #[schemars(transform = between("4KiB", "64MiB"))]
     send_buffer: Size,
+    #[schemars(transform = between("0s", "1h"))]
     drain: Time,
 }
 
@@ -53,31 +65,6 @@ pub struct ServerSettings {
 
 impl ServerSection {
     pub(super) fn verify(&self, problems: &mut Problems<'_>) -> Option<ServerSettings> {
-        let (body, buffer) = (self.max_body_bytes, self.send_buffer);
-        hold_to(0..=512, self.workers, "server.workers", problems);
-        hold_to(1..=65_535, self.backlog, "server.backlog", problems);
-        let connections = "server.max_connections";
-        hold_to(1..=1_000_000, self.max_connections, connections, problems);
-        hold_to(
-            Size::KIB..=Size::GIB,
-            body,
-            "server.max_body_bytes",
-            problems,
-        );
-        let idle = Time::ZERO..=Time::HOUR;
-        hold_to(idle.clone(), self.keep_alive, "server.keep_alive", problems);
-        // actix's clock for heads ticks every half second: less would refuse heads that came at once.
-        hold_to(
-            Time::SECOND..=Time::HOUR,
-            self.request_head,
-            "server.request_head",
-            problems,
-        );
-        let wait = Time::SHORTEST..=Time::HOUR;
-        hold_to(wait, self.request_body, "server.request_body", problems);
-        let buffers = Size::KIB.times(4)..=Size::MIB.times(64);
-        hold_to(buffers, buffer, "server.send_buffer", problems);
-        hold_to(idle, self.drain, "server.drain", problems);
         let listen = self.listen.parse().map_err(
             |_| "must be an IP address and a port, such as \"127.0.0.1:8080\" or \"[::1]:8080\"",
         );
@@ -86,11 +73,11 @@ impl ServerSection {
             workers: threads(self.workers),
             backlog: u32::try_from(self.backlog).ok()?,
             max_connections: usize::try_from(self.max_connections).ok()?,
-            max_body_bytes: body.bytes(),
+            max_body_bytes: self.max_body_bytes.bytes(),
             keep_alive: self.keep_alive.0,
             request_head: self.request_head.0,
             request_body: self.request_body.0,
-            send_buffer: buffer.bytes(),
+            send_buffer: self.send_buffer.bytes(),
             drain: self.drain.0,
         })
     }

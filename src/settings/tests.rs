@@ -1,11 +1,10 @@
-//! Tests of the settings as a whole: what is accepted, what is refused and with which words, and the
-//! page that documents them.
+//! Tests of the settings as a whole: what is accepted and what is refused, the page that documents
+//! them, and their schema. What is drawn of a mistake is held by `tests/settings`.
 
 mod accepted;
 mod documented;
-mod refused_entries;
-mod refused_layers;
-mod refused_values;
+mod refused;
+mod schema;
 
 use std::{collections::HashMap, path::PathBuf};
 
@@ -19,18 +18,6 @@ fn variables(pairs: &[(&str, &str)]) -> HashMap<String, String> {
 fn verified(toml: &str, secrets: &[(&str, &str)]) -> VerifiedSettings {
     let settings = Settings::from_toml(toml).unwrap();
     settings.verify(&variables(secrets)).unwrap()
-}
-
-/// All problems, one a line, without the ` in settings` that each would carry.
-fn refused(toml: &str) -> String {
-    refused_with(toml, &[])
-}
-
-fn refused_with(toml: &str, secrets: &[(&str, &str)]) -> String {
-    let settings = Settings::from_toml(toml).unwrap();
-    let problems = settings.verify(&variables(secrets)).unwrap_err();
-    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    lines.join("\n").replace(" in settings: ", ": ")
 }
 
 /// A file of this test's own, removed when the test ends.

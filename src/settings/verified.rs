@@ -7,10 +7,10 @@ use std::{
 };
 
 use super::{
-    Auth, Cors, LogSettings, Models, SecretSource, Sections, ServerSettings, Settings,
-    SettingsError, StreamBounds, UpstreamBounds, VerifiedProvider, auth,
+    Auth, Cors, Diagnostics, LogSettings, Models, SecretSource, Sections, ServerSettings, Settings,
+    Severity, StreamBounds, UpstreamBounds, VerifiedProvider, auth,
     bounds::ProxySource,
-    error::{Origins, Problems},
+    diagnostics::Problems,
     metadata::SharedPolicies,
     models,
     providers::{ProviderSection, Tls},
@@ -56,6 +56,8 @@ pub struct VerifiedSettings {
     pub models: Models,
     /// Where each provider is and how it is connected to: what a worker makes its client from.
     pub client_parts: ClientParts,
+    /// What is allowed but surely not meant.
+    pub warnings: Diagnostics,
 }
 
 impl Settings {
@@ -65,32 +67,39 @@ impl Settings {
     /// worker.
     ///
     /// # Errors
-    /// Everything that is wrong, in the order of `settings/default.toml`.
-    pub fn verify(
-        self,
-        secrets: &dyn SecretSource,
-    ) -> Result<VerifiedSettings, Vec<SettingsError>> {
-        let Self { sections, origins } = self;
-        sections.verify(&origins, secrets)
+    /// Everything that is wrong, warnings among it, in the order of the text.
+    pub fn verify(self, secrets: &dyn SecretSource) -> Result<VerifiedSettings, Diagnostics> {
+        let Self {
+            sections,
+            origins,
+            found,
+        } = self;
+        let mut problems = Problems::new(&origins, found);
+        let verified = sections.verify(secrets, &mut problems);
+        let found = Diagnostics::new(problems.into_found().list, Arc::clone(origins.sources()));
+        match verified {
+            Some(verified) if found.count(Severity::Error) == 0 => Ok(VerifiedSettings {
+                warnings: found,
+                ..verified
+            }),
+            _ => Err(found),
+        }
     }
 }
 
 impl Sections {
+    /// The settings, as far as they make sense.
     fn verify(
         self,
-        origins: &Origins,
         secrets: &dyn SecretSource,
-    ) -> Result<VerifiedSettings, Vec<SettingsError>> {
-        let mut found = Problems::new(origins);
-        let problems = &mut found;
+        problems: &mut Problems<'_>,
+    ) -> Option<VerifiedSettings> {
         let server = self.server.verify(problems);
         let listen = server.as_ref().map(|server| server.listen);
         let auth = auth::verify(self.auth, &self.keys, listen, problems);
         let cors = self.cors.verify(problems);
         let log = self.log.verify(problems);
         let (clocks, heartbeat) = self.clocks.verify(problems);
-        let upstream = self.upstream.verify(problems);
-        let stream = self.stream.verify(problems);
         let (shared, retry_after) = self.metadata.verify(problems);
         let (providers, endpoints) = verify_providers(&self.providers, &shared, secrets, problems);
         let models = models::verify(&self.models, &self.providers, &providers, problems);
@@ -101,25 +110,22 @@ impl Sections {
             max_head_bytes: self.upstream.max_head_bytes.bytes(),
             proxy_from_environment: self.upstream.proxy == ProxySource::Environment,
         };
-        let found = found.into_list();
-        match server {
-            Some(server) if found.is_empty() => Ok(VerifiedSettings {
-                generation: 1,
-                auth,
-                server,
-                cors,
-                log,
-                clocks,
-                heartbeat,
-                upstream,
-                stream,
-                retry_after,
-                providers,
-                models,
-                client_parts,
-            }),
-            _ => Err(found),
-        }
+        Some(VerifiedSettings {
+            generation: 1,
+            auth,
+            cors,
+            server: server?,
+            log,
+            clocks,
+            heartbeat,
+            upstream: self.upstream.verified(),
+            stream: self.stream.verified(),
+            retry_after,
+            providers,
+            models,
+            client_parts,
+            warnings: Diagnostics::default(),
+        })
     }
 }
 
@@ -138,7 +144,10 @@ fn verify_providers(
         let key = format!("providers[{index}]");
         if let Some(first) = ids.insert(&provider.id, index) {
             let problem = format!("{:?} is already the id of providers[{first}]", provider.id);
-            problems.at(&format!("{key}.id"), problem);
+            problems
+                .error(&format!("{key}.id"), problem)
+                .beside(&format!("providers[{first}].id"), "the first")
+                .tell();
         }
         let verified = provider.verify(&key, shared, secrets, &tls, problems);
         if let Some((provider, transport)) = verified {

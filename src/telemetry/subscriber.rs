@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
+use super::colours::has_colours;
 use crate::settings::{LogFormat, LogSettings};
 
 /// Sets the process's subscriber. Lines go to standard error, so that standard output stays the
@@ -20,9 +21,9 @@ pub fn init(log: &LogSettings) -> Result<(), Box<dyn std::error::Error + Send + 
     };
     let registry = tracing_subscriber::registry().with(filter);
     if is_pretty {
-        registry
-            .with(fmt::layer().compact().with_writer(io::stderr))
-            .try_init()?;
+        let pretty = fmt::layer().compact();
+        let pretty = pretty.with_ansi(has_colours(&io::stderr()));
+        registry.with(pretty.with_writer(io::stderr)).try_init()?;
     } else {
         let json = fmt::layer()
             .json()

@@ -8,7 +8,7 @@ use super::ScriptedProvider;
 use crate::{
     Gateway,
     providers::replay::library::ReplayLibrary,
-    settings::{ProcessEnvironment, Settings, SettingsError},
+    settings::{ProcessEnvironment, Settings},
 };
 
 /// Herald as `herald serve` runs it, listening on a free loopback port, on a thread of its own.
@@ -60,7 +60,7 @@ impl TestGateway {
     /// If there is no recording, or a name is none that a model can have.
     pub async fn playing(recordings: ReplayLibrary) -> Self {
         let gateway = Gateway::playing(recordings);
-        Self::run(gateway.unwrap_or_else(|errors| panic!("{}", lines(&errors)))).await
+        Self::run(gateway.unwrap_or_else(|found| panic!("{found}"))).await
     }
 
     /// With one provider, `scripted`, and one model, `scripted-model`, which asks it for the same.
@@ -93,10 +93,9 @@ impl TestGateway {
     /// # Panics
     /// If the settings are refused.
     pub async fn with_settings(toml: &str) -> Self {
-        let settings = Settings::from_toml(toml).unwrap_or_else(|error| panic!("{error}"));
-        let mut settings = settings
-            .verify(&ProcessEnvironment)
-            .unwrap_or_else(|errors| panic!("{}", lines(&errors)));
+        let mut settings = Settings::from_toml(toml)
+            .and_then(|settings| settings.verify(&ProcessEnvironment))
+            .unwrap_or_else(|found| panic!("{found}"));
         settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         settings.server.workers = 1;
         settings.client_parts.proxy_from_environment = false;
@@ -190,11 +189,6 @@ impl TestGateway {
                 .ok();
         }
     }
-}
-
-fn lines(errors: &[SettingsError]) -> String {
-    let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-    lines.join("\n")
 }
 
 impl Drop for TestGateway {

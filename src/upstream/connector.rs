@@ -28,9 +28,9 @@ use futures_util::future::LocalBoxFuture;
 use tokio::net::TcpStream;
 
 pub(crate) use self::{head::BadHead, stream::UpstreamStream};
-use self::{head_filter::HeadFilter, proxy::ProxyRules};
+use self::{head::HeadReader, head_filter::HeadFilter, proxy::ProxyRules};
 use super::{
-    error::ConnectError,
+    error::{ConnectError, UpstreamError},
     http_client::{ClientParts, Transport},
 };
 use crate::providers::ProviderId;
@@ -94,6 +94,20 @@ impl Connector {
             None => dial::dial(host, port).await,
             Some(proxy) => proxy::open_tunnel(&proxy, host, port).await,
         }
+    }
+}
+
+/// Whether Herald uses an answer under this final head, which stands here whole.
+///
+/// # Errors
+/// [`UpstreamError::BadHead`]: it refuses the answer, whatever it says.
+pub fn check_head(head: &[u8], max_bytes: usize) -> Result<(), UpstreamError> {
+    let mut reader = HeadReader::new(max_bytes);
+    reader.push(head);
+    match reader.final_head() {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(UpstreamError::BadHead("it does not end")),
+        Err(bad) => Err(UpstreamError::BadHead(bad.0)),
     }
 }
 

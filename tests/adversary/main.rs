@@ -19,6 +19,7 @@ mod error_events;
 mod events;
 mod filters;
 mod mutations;
+mod pages;
 mod provider_bodies;
 mod provider_heads;
 mod provider_statuses;

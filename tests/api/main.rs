@@ -15,6 +15,7 @@ mod cors;
 mod headers;
 mod metadata_event;
 mod models;
+mod mounted;
 mod outcome;
 mod requests;
 mod settings;

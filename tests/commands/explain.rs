@@ -153,11 +153,28 @@ fn what_finds_no_room_is_told_with_the_bounds() {
 fn a_head_that_herald_would_refuse_is_refused() {
     let long = "a".repeat(64 << 10);
     let head = format!("HTTP/1.1 200 OK\nx-request-id: {long}\n");
+    let refuses = "herald: Herald refuses an answer with this head with upstream_bad_head: ";
     let problem = refused(&["headers", "-"], &head);
-    assert!(
-        problem.contains("refuses such an answer with upstream_bad_head"),
-        "{problem}"
-    );
+    assert_begins(&problem, &format!("{refuses}it has 65569 bytes, more than"));
+    let of_fields = |count| {
+        let fields: String = (0..count).map(|nth| format!("x-a-{nth}: 1\n")).collect();
+        format!("HTTP/2 200\n{fields}\n")
+    };
+    explain(&["headers", "-"], &of_fields(96));
+    for (head, why) in [
+        (of_fields(97).as_str(), "it has too many fields"),
+        (
+            "HTTP/1.1 200 OK\ncontent-length: 1\ncontent-length: 2\n\n",
+            "it has more than one length",
+        ),
+    ] {
+        let why = format!("{refuses}its answer has a malformed head: {why}\n");
+        assert_eq!(refused(&["headers", "-"], head), why);
+    }
+    let folded = refused(&["headers", "-"], "HTTP/1.1 200 OK\na: 1\n hidden\n\n");
+    let goes_on = "herald: line 3 of the input goes on with the line before it: Herald refuses \
+                   such an answer with upstream_bad_head\n";
+    assert_eq!(folded, goes_on);
 
     let problem = refused(&["headers", "-"], "hidden\n");
     assert_begins(&problem, "herald: line 1 of the input is no status line");
@@ -173,6 +190,17 @@ fn a_head_that_herald_would_refuse_is_refused() {
         run.line("status"),
         "200 becomes 502, upstream_content_encoding"
     );
+}
+
+#[test]
+fn an_answer_that_cannot_have_a_body_is_no_success() {
+    let head = explain(&["headers", "-"], "HTTP/1.1 204 No Content\n\n");
+    assert_eq!(head.line("status"), "204 becomes 502, upstream_truncated");
+    let status = explain(&["status", "204"], "");
+    assert_eq!(status.line("client"), "502");
+    let why = "an answer without a body is no completion";
+    assert_eq!(status.line("why"), why);
+    assert_eq!(status.line("error.code"), "upstream_truncated");
 }
 
 #[test]
@@ -215,7 +243,7 @@ fn the_errors_words_and_the_advice_on_repeating_are_told() {
     assert_eq!(same.line("retry-after"), "the provider's, else 5");
     assert_begins(same.line("body"), "{\"error\":{\"message\":\"<message>\"");
 
-    let well = explain(&["status", "204"], "");
+    let well = explain(&["status", "201"], "");
     assert!(!well.stdout.contains("error."), "{well:#?}");
 }
 
@@ -273,11 +301,24 @@ fn what_is_not_defined_is_refused_with_what_may_be_meant() {
 fn settings_that_are_refused_explain_nothing() {
     let run = herald(
         &["explain", "status", "404", "--settings", SETTINGS],
-        &[],
+        &[("HERALD__CLOCKS__IDLE", "soon")],
         "",
     );
     assert_eq!((run.code, run.stdout.as_str()), (1, ""));
-    assert!(run.stderr.contains("ACME_KEY is not set"), "{run:#?}");
+    assert!(run.stderr.contains("HERALD__CLOCKS__IDLE"), "{run:#?}");
+    // What is not looked at is no reason to refuse.
+    assert!(!run.stderr.contains("ACME_KEY"), "{run:#?}");
+}
+
+#[test]
+fn without_the_providers_keys_all_but_what_repeats_them_is_explained() {
+    let run = herald(
+        &["explain", "headers", "x-acme-id", "--settings", SETTINGS],
+        &[],
+        "",
+    );
+    assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:#?}");
+    assert_begins(run.line("x-acme-id"), "acme:  forwarded");
 }
 
 #[test]

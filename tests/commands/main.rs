@@ -4,5 +4,8 @@
 
 mod support;
 
+mod check;
 mod explain;
+mod help;
+mod output;
 mod replay;

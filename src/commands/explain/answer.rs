@@ -64,6 +64,9 @@ pub(super) fn to_head(
         UpstreamMetadata::failed(Some(head.clone()), timings, error)
     } else if is_encoded(head) {
         UpstreamMetadata::failed(Some(head.clone()), timings, UpstreamError::ContentEncoding)
+    } else if head.status == StatusCode::NO_CONTENT {
+        // Nothing can come after it that would be well.
+        UpstreamMetadata::failed(Some(head.clone()), timings, UpstreamError::Truncated)
     } else if is_event_stream(head) {
         UpstreamMetadata::events(head.clone(), timings)
     } else {

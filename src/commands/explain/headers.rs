@@ -15,7 +15,7 @@ use herald::{
     metadata::header_policy::{Fate, Traced},
     response::head::provider_headers,
     settings::VerifiedProvider,
-    upstream::{UpstreamError, http_client::UpstreamHead},
+    upstream::{connector::check_head, http_client::UpstreamHead},
 };
 
 use self::words::{Teller, proviso};
@@ -35,8 +35,8 @@ Examples:
   herald explain headers 'retry-after: 1.5' --provider openai
   curl -sD- https://api.openai.com/v1/models | herald explain headers -
 
-With `-` the whole of a saved head is judged: its status, its values, the bounds on
-their number and size, and what Herald itself adds. Of several heads the last counts.
+With `-` the whole of a saved head is judged: its status, its values, the bounds on \
+their number and size, and what Herald itself adds. Of several heads the last counts. \
 No value of the head is printed.")]
 pub(super) struct Arguments {
     /// Header names, `name: value` pairs, or `-` for a saved response head on standard input.
@@ -117,12 +117,19 @@ fn explain_head(
     saved: &SavedHead,
 ) -> Result<Vec<Row>, String> {
     let most = known.settings.client_parts.max_head_bytes;
-    if saved.bytes > most {
+    if let Err(refused) = check_head(&saved.text, most) {
+        let why = if saved.text.len() > most {
+            let place = known.place("upstream.max_head_bytes");
+            format!(
+                "it has {} bytes, more than the {most} of {place}",
+                saved.text.len()
+            )
+        } else {
+            refused.to_string()
+        };
+        let code = refused.code();
         return Err(format!(
-            "the head has {} bytes, more than the {most} of {}: Herald refuses such an answer with {}",
-            saved.bytes,
-            known.place("upstream.max_head_bytes"),
-            UpstreamError::BadHead("").code(),
+            "Herald refuses an answer with this head with {code}: {why}"
         ));
     }
     let head = &saved.head;

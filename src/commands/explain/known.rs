@@ -2,8 +2,12 @@
 
 use std::{path::Path, sync::Arc};
 
-use herald::settings::{
-    Origins, ProcessEnvironment, Settings, SettingsError, VerifiedProvider, VerifiedSettings,
+use herald::{
+    settings::{
+        Diagnostics, Origins, ProcessEnvironment, SecretsUnread, Settings, VerifiedProvider,
+        VerifiedSettings,
+    },
+    suggest::did_you_mean,
 };
 
 /// What an answer is made from.
@@ -16,18 +20,21 @@ pub(super) struct Known {
 pub(super) type Asked<'a> = &'a Arc<VerifiedProvider>;
 
 impl Known {
-    pub(super) fn load(file: Option<&Path>) -> Result<Self, Vec<SettingsError>> {
-        let settings = Settings::load_from_process(file).map_err(|error| vec![error])?;
+    /// Reads the settings, and the providers' keys if they are there: a value that repeats one stays
+    /// back. Nobody is asked, so that they are not needed.
+    pub(super) fn load(file: Option<&Path>) -> Result<Self, Diagnostics> {
+        let settings = Settings::load_from_process(file)?;
         let origins = settings.origins();
-        let settings = settings.verify(&ProcessEnvironment)?;
+        let with_keys = settings.clone().verify(&ProcessEnvironment);
+        let settings = with_keys.or_else(|_| settings.verify(&SecretsUnread))?;
         Ok(Self { settings, origins })
     }
 
     /// A key of the settings and where its value was written: `clocks.idle (herald.toml:3:8)`.
     pub(super) fn place(&self, key: &str) -> String {
         let origin = self.origins.find(key).to_string();
-        match origin.trim_start() {
-            "" => format!("{key} (built in)"),
+        match origin.as_str() {
+            "" => key.to_owned(),
             origin => format!("{key} ({origin})"),
         }
     }
@@ -42,37 +49,14 @@ impl Known {
         match id {
             Some(id) if asked.is_empty() => {
                 let meant = did_you_mean(id, all.map(|provider| provider.id.as_str()));
-                Err(format!("no provider has the id {id:?}{meant}"))
+                Err(with_hint(format!("no provider has the id {id:?}"), meant))
             }
             _ => Ok(asked),
         }
     }
 }
 
-/// How alike two words must be, from 0 to 1, for one to be meant by the other.
-const ALIKE: f64 = 0.8;
-
-/// `; did you mean "…"?` with the word that is most like the one given, or nothing.
-pub(super) fn did_you_mean<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> String {
-    words
-        .map(|other| (strsim::jaro_winkler(word, other), other))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, meant)| format!("; did you mean {meant:?}?"))
-        .unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_word_that_is_most_alike_is_meant_and_a_strange_one_none() {
-        let words = || ["gpt-4.1", "gpt-4.1-mini", "claude"].into_iter();
-        assert_eq!(
-            did_you_mean("gpt4.1-mini", words()),
-            "; did you mean \"gpt-4.1-mini\"?"
-        );
-        assert_eq!(did_you_mean("weather", words()), "");
-    }
+/// A refusal, and what may have been meant.
+pub(super) fn with_hint(refusal: String, hint: Option<String>) -> String {
+    hint.map_or_else(|| refusal.clone(), |hint| format!("{refusal}; {hint}"))
 }

@@ -4,12 +4,13 @@ use herald::{
     error::{HeraldError, RequestError, respond::rescue_own},
     providers,
     settings::{Auth, ProviderKind, VerifiedModel, VerifiedProvider},
+    suggest::did_you_mean,
     upstream::http_client::Transport,
 };
 use humantime::format_duration;
 
 use super::{
-    known::{Known, did_you_mean},
+    known::{Known, with_hint},
     table::{self, Row},
 };
 
@@ -93,9 +94,10 @@ pub(super) fn explain(asked: &Arguments, known: &Known) -> Result<String, String
 fn unknown_model(known: &Known, id: &str) -> String {
     let error = HeraldError::from(RequestError::unknown_model(id));
     let models = known.settings.models.iter();
+    let meant = did_you_mean(id, models.map(|model| model.id.as_str()));
     format!(
-        "no model has the id {id:?}{}\n  a client gets {} {}: {error}",
-        did_you_mean(id, models.map(|model| model.id.as_str())),
+        "{}\n  a client gets {} {}: {error}",
+        with_hint(format!("no model has the id {id:?}"), meant),
         rescue_own(&error).status.as_u16(),
         error.code(),
     )
@@ -181,7 +183,7 @@ fn who_may(known: &Known, key: Option<&str>, _model: &VerifiedModel) -> Result<S
         }
         None => {
             let meant = did_you_mean(id, keys.iter().map(|key| key.id.as_str()));
-            Err(format!("no key has the id {id:?}{meant}"))
+            Err(with_hint(format!("no key has the id {id:?}"), meant))
         }
     }
 }

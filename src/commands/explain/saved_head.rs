@@ -20,8 +20,8 @@ pub(super) struct SavedHead {
     pub(super) head: UpstreamHead,
     /// The names, one for each value, in the order in which they came.
     pub(super) names: Vec<HeaderName>,
-    /// Its length in bytes, with its line ends.
-    pub(super) bytes: usize,
+    /// All of it with its line ends, as a provider would send it over HTTP/1.
+    pub(super) text: Vec<u8>,
 }
 
 /// Reads heads until something else follows, such as a body, and gives the last of them: before it
@@ -70,20 +70,26 @@ impl<R: BufRead> Lines<R> {
             )
         })?;
         let mut headers = HeaderMap::new();
-        let (mut names, mut bytes) = (Vec::new(), line.len());
+        let (mut names, mut text) = (Vec::new(), over_http_1(line));
         loop {
             line = self.next()?;
-            bytes += line.len();
-            let text = line.trim_ascii_end();
-            if text.is_empty() {
+            text.extend_from_slice(&line);
+            if line.trim_ascii_end().is_empty() {
                 break;
             }
-            let (name, value) = field(text).map_err(|problem| self.wrong(problem))?;
+            if line.starts_with(b" ") || line.starts_with(b"\t") {
+                return Err(self.wrong(FOLDED));
+            }
+            let field = field(line.trim_ascii_end());
+            let (name, value) = field.map_err(|problem| self.wrong(problem))?;
             names.push(name.clone());
             headers.append(name, value);
         }
+        if line.is_empty() {
+            text.extend_from_slice(b"\n\n");
+        }
         let head = UpstreamHead { status, headers };
-        Ok(SavedHead { head, names, bytes })
+        Ok(SavedHead { head, names, text })
     }
 
     /// Whether another head follows. Not more is read than is needed to tell: the body behind the
@@ -119,6 +125,19 @@ impl<R: BufRead> Lines<R> {
 
 fn unreadable(error: &std::io::Error) -> String {
     format!("standard input cannot be read: {error}")
+}
+
+/// What is wrong with a line that begins with a blank (RFC 9112 section 5.2).
+const FOLDED: &str = "goes on with the line before it: Herald refuses such an answer with \
+     upstream_bad_head";
+
+/// A status line of a later version as HTTP/1.1 has it; Herald speaks nothing else to providers.
+fn over_http_1(line: Vec<u8>) -> Vec<u8> {
+    let version = line.iter().take_while(|byte| !byte.is_ascii_whitespace());
+    match version.count() {
+        _ if line.starts_with(b"HTTP/1.") => line,
+        length => [b"HTTP/1.1", &line[length..]].concat(),
+    }
 }
 
 /// The status of a line such as `HTTP/1.1 200 OK` or `HTTP/2 200`.
@@ -178,7 +197,22 @@ mod tests {
     fn names_stand_in_the_order_in_which_they_came() {
         let saved = read(&b"HTTP/1.1 200 OK\nb: 1\na: 1\nb: 2\n\n"[..]).unwrap();
         assert_eq!(saved.names, ["b", "a", "b"]);
-        assert_eq!(saved.bytes, 32);
+        assert_eq!(saved.text, b"HTTP/1.1 200 OK\nb: 1\na: 1\nb: 2\n\n");
+    }
+
+    #[test]
+    fn a_head_of_any_version_is_told_as_http_1_tells_it() {
+        for (input, text) in [
+            (
+                "HTTP/2 200 \r\na: 1\r\n\r\nbody",
+                "HTTP/1.1 200 \r\na: 1\r\n\r\n",
+            ),
+            ("HTTP/1.0 200\na: 1", "HTTP/1.0 200\na: 1\n\n"),
+            ("HTTP/3 404", "HTTP/1.1 404\n\n"),
+        ] {
+            let saved = read(input.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(saved.text).unwrap(), text);
+        }
     }
 
     #[test]
@@ -193,7 +227,7 @@ mod tests {
             ),
             (
                 "HTTP/1.1 200 OK\na: 1\n secret\n",
-                "line 3 of the input is no header field",
+                "line 3 of the input goes on with the line before it",
             ),
             (
                 "HTTP/1.1 200 OK\na: sec\x01ret\n",

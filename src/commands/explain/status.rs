@@ -22,8 +22,8 @@ Examples:
   herald explain status 429
   herald explain status 529 --provider openai
 
-What stands in <…> is the provider's own, or known only to a request. An error that the provider tells
-inside a success takes the status that it names through the same table.")]
+What stands in <…> is the provider's own, or known only to a request. An error that \
+the provider tells inside a success takes the status that it names through the same table.")]
 pub(super) struct Arguments {
     /// The provider's status, 200 to 999.
     #[arg(value_name = "CODE", value_parser = final_status)]
@@ -131,9 +131,15 @@ impl Case {
         for (name, value) in ADVICE {
             advice.insert(name, HeaderValue::from_static(value));
         }
+        let answer = answer_to(HeaderMap::new());
+        let mapped = provider.status_table.map(status.as_u16());
         Self {
-            reason: reason(known, provider, status.as_u16()),
-            answer: answer_to(HeaderMap::new()),
+            reason: if mapped.status == answer.status {
+                reason(known, provider, status.as_u16())
+            } else {
+                "an answer without a body is no completion".to_owned()
+            },
+            answer,
             advised: answer_to(advice),
         }
     }

@@ -5,30 +5,58 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    process,
 };
 
-/// Writes a file that only its owner can read. Where there is one already it stays as it is, unless
-/// `replace`.
+use uuid::Uuid;
+
+/// Finds out whether [`write`] could write a file there, and leaves everything as it is.
 ///
 /// # Errors
-/// The operating system's; [`io::ErrorKind::AlreadyExists`] where there is one already.
+/// As of [`write`].
+pub(super) fn try_place(path: &Path, replace: bool) -> io::Result<()> {
+    let place = place(path, replace)?;
+    Draft::beside(&place).map(drop)
+}
+
+/// Writes a file that only its owner can read. Where there is one already it stays as it is, unless
+/// `replace`; where a link leads to one, that one is replaced.
+///
+/// # Errors
+/// The operating system's; [`io::ErrorKind::AlreadyExists`] where there is one already. What is there
+/// and no file, such as a folder or a device, is never replaced.
 pub(super) fn write(path: &Path, text: &str, replace: bool) -> io::Result<()> {
-    let draft = Draft::create(path)?;
+    let path = place(path, replace)?;
+    let draft = Draft::beside(&path)?;
     let mut file = &draft.file;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     if replace {
-        return fs::rename(&draft.path, path);
+        return fs::rename(&draft.path, &path);
     }
     // Unlike a rename, a link never takes the place of another file.
-    fs::hard_link(&draft.path, path).or_else(|error| match error.kind() {
+    fs::hard_link(&draft.path, &path).or_else(|error| match error.kind() {
         // Some file systems have no links.
         io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied if !path.exists() => {
-            fs::rename(&draft.path, path)
+            fs::rename(&draft.path, &path)
         }
         _ => Err(error),
     })
+}
+
+/// Where the file goes.
+fn place(path: &Path, replace: bool) -> io::Result<PathBuf> {
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.to_owned()),
+        Err(error) => Err(error),
+        Ok(_) if !replace => Err(io::ErrorKind::AlreadyExists.into()),
+        Ok(_) => {
+            let path = path.canonicalize()?;
+            if !path.metadata()?.is_file() {
+                return Err(io::Error::other("it is there already, and no file"));
+            }
+            Ok(path)
+        }
+    }
 }
 
 /// A hidden file beside the one to come, which goes when it is dropped.
@@ -38,10 +66,11 @@ struct Draft {
 }
 
 impl Draft {
-    fn create(path: &Path) -> io::Result<Self> {
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        let hidden = format!(".{}.{}", name.to_string_lossy(), process::id());
-        let path = path.with_file_name(hidden);
+    fn beside(path: &Path) -> io::Result<Self> {
+        if path.file_name().is_none() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let path = path.with_file_name(format!(".herald-{}", Uuid::now_v7()));
         let mut options = OpenOptions::new();
         let file = options
             .write(true)

@@ -4,7 +4,6 @@ use std::{
     collections::HashMap,
     fs,
     future::pending,
-    io::{self, Write as _},
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::ExitCode,
@@ -19,15 +18,15 @@ use herald::{
         ProviderId,
         replay::{library::ReplayLibrary, recording::Recording},
     },
-    settings::{Auth, VerifiedSettings},
+    settings::{Auth, SecretsUnread, VerifiedSettings},
     upstream::{
         http_client::{HttpClient, Transport, UpstreamHead, UpstreamRequest},
         request_body::RequestBody,
     },
 };
 
-use super::{load, unknown_model};
-use crate::commands::refuse;
+use super::unknown_model;
+use crate::commands::{refuse, verified, write_out};
 
 /// What is played, and how.
 #[derive(clap::Args)]
@@ -52,28 +51,28 @@ pub(crate) struct Arguments {
 /// What the model is called where the settings have no say.
 const MODEL: &str = "recording";
 
-/// Everything that is in the way, one sentence each.
-type Problems = Vec<String>;
-
 pub(crate) fn run(arguments: &Arguments, settings: Option<&Path>) -> ExitCode {
-    let played = recording(arguments).and_then(|(recording, stream)| {
-        let (gateway, model) = gateway(arguments, settings, recording)?;
-        let played = play(&gateway, &model, stream);
-        let played = actix_web::rt::System::new().block_on(played);
-        played.map_err(|error| vec![error])
-    });
-    match played {
+    let (recording, stream) = match recording(arguments) {
+        Ok(recording) => recording,
+        Err(problem) => return refuse(problem),
+    };
+    let (gateway, model) = match gateway(arguments, settings, recording) {
+        Ok(gateway) => gateway,
+        Err(refused) => return refused,
+    };
+    let played = play(&gateway, &model, stream);
+    match actix_web::rt::System::new().block_on(played) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(problems) => refuse(&problems),
+        Err(problem) => refuse(problem),
     }
 }
 
 /// The recording, and which of its answers is meant.
-fn recording(arguments: &Arguments) -> Result<(Recording, bool), Problems> {
+fn recording(arguments: &Arguments) -> Result<(Recording, bool), String> {
     let file = arguments.file.display().to_string();
     let text = fs::read_to_string(&arguments.file)
-        .map_err(|error| vec![format!("{file}: cannot be read: {error}")])?;
-    let mut recording = Recording::parse(&file, &text).map_err(|error| vec![error.to_string()])?;
+        .map_err(|error| format!("{file}: cannot be read: {error}"))?;
+    let mut recording = Recording::parse(&file, &text).map_err(|error| error.to_string())?;
     let stream = arguments.stream || (!arguments.no_stream && recording.answer(true).is_some());
     if recording.answer(stream).is_none() && (arguments.stream || arguments.no_stream) {
         let kind = if stream {
@@ -81,7 +80,7 @@ fn recording(arguments: &Arguments) -> Result<(Recording, bool), Problems> {
         } else {
             "a request without a stream"
         };
-        return Err(vec![format!("{file}: has no answer to {kind}")]);
+        return Err(format!("{file}: has no answer to {kind}"));
     }
     if arguments.fast {
         recording = recording.without_pauses();
@@ -94,21 +93,22 @@ fn gateway(
     arguments: &Arguments,
     settings: Option<&Path>,
     recording: Recording,
-) -> Result<(Gateway, String), Problems> {
+) -> Result<(Gateway, String), ExitCode> {
     let Some(name) = &arguments.model else {
         if settings.is_some() {
-            let problem =
-                "--settings has no say here without --model, which names one of its models";
-            return Err(vec![problem.to_owned()]);
+            return Err(refuse(
+                "--settings has no say here without --model, which names one of its models",
+            ));
         }
         let gateway = Gateway::playing([(MODEL, recording)].into_iter().collect());
-        return Ok((gateway.map_err(texts)?, MODEL.to_owned()));
+        return Ok((gateway.map_err(refuse)?, MODEL.to_owned()));
     };
-    let settings = load(settings).map_err(texts)?;
+    // The provider itself is not asked, so no key is needed.
+    let settings = verified(settings, &SecretsUnread)?;
     let model = settings
         .models
         .get(name)
-        .ok_or_else(|| vec![unknown_model(name, &settings)])?;
+        .ok_or_else(|| refuse(unknown_model(name, &settings)))?;
     let provider = model.provider.id.clone();
     let library: ReplayLibrary = [(model.upstream_model.as_str(), recording)]
         .into_iter()
@@ -118,10 +118,6 @@ fn gateway(
     settings.server.workers = 1;
     settings.auth = Auth::Open;
     Ok((Gateway::new(settings), name.clone()))
-}
-
-fn texts<E: ToString>(errors: Vec<E>) -> Problems {
-    errors.iter().map(ToString::to_string).collect()
 }
 
 /// Asks the gateway over a socket and prints what comes.
@@ -144,9 +140,9 @@ async fn play(gateway: &Gateway, model: &str, stream: bool) -> Result<(), String
             .send(request)
             .await
             .map_err(|error| error.to_string())?;
-        let mut is_open = print(&head_lines(&head));
+        let mut is_open = write_out(&head_lines(&head))?;
         while is_open && let Some(piece) = body.next().await {
-            is_open = print(&piece.map_err(|error| error.to_string())?);
+            is_open = write_out(&piece.map_err(|error| error.to_string())?)?;
         }
         Ok(())
     };
@@ -180,13 +176,4 @@ fn head_lines(head: &UpstreamHead) -> Vec<u8> {
     }
     text.extend_from_slice(b"\r\n");
     text
-}
-
-/// Whether there still is a reader.
-fn print(bytes: &[u8]) -> bool {
-    let mut output = io::stdout().lock();
-    output
-        .write_all(bytes)
-        .and_then(|()| output.flush())
-        .is_ok()
 }

@@ -3,26 +3,27 @@
 mod request;
 
 use std::{
-    fmt::{Display, Write as _},
+    fmt::Write as _,
     fs, io,
-    io::{Read as _, Write as _},
+    io::Read as _,
     path::{Path, PathBuf},
     process::ExitCode,
     time::SystemTime,
 };
 
 use herald::{
+    completion::CompletionRequest,
     providers::replay::{
         capture::{Captured, capture},
         recording::{Answer, End, Recording},
         scrub::{Scrubbed, Scrubber},
     },
-    settings::{VerifiedModel, VerifiedSettings},
+    settings::{ProcessEnvironment, VerifiedModel, VerifiedSettings},
 };
 
 use self::request::{Request, Want};
-use super::{load, new_file, unknown_model};
-use crate::commands::{print, refuse};
+use super::{new_file, unknown_model};
+use crate::commands::{counted, print, refuse, say, signals::Signals, verified};
 
 /// What is asked of whom, and where the answer goes.
 #[derive(clap::Args)]
@@ -58,17 +59,18 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, settings: Option<&Path>) -> ExitCode {
-    let settings = match load(settings) {
+    let settings = match verified(settings, &ProcessEnvironment) {
         Ok(settings) => settings,
-        Err(errors) => return refuse(&errors),
+        Err(refused) => return refused,
     };
     match record(arguments, &settings) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => refuse(&[error]),
+        Ok(summary) => print(summary.as_bytes()),
+        Err(error) => refuse(error),
     }
 }
 
-fn record(arguments: &Arguments, settings: &VerifiedSettings) -> Result<(), String> {
+/// Records, and tells what.
+fn record(arguments: &Arguments, settings: &VerifiedSettings) -> Result<String, String> {
     let request = Request::new(arguments.model.as_deref(), &body(arguments)?)?;
     let model = settings.models.get(request.model());
     let model = model.ok_or_else(|| unknown_model(request.model(), settings))?;
@@ -76,9 +78,6 @@ fn record(arguments: &Arguments, settings: &VerifiedSettings) -> Result<(), Stri
         Some(output) => output.clone(),
         None => file_name(&model.id),
     };
-    if !arguments.force && output.symlink_metadata().is_ok() {
-        return Err(exists(&output));
-    }
     // A completion that has been paid for should not be lost to a slip of the pen.
     if let Some(folder) = output.parent()
         && !folder.as_os_str().is_empty()
@@ -86,32 +85,51 @@ fn record(arguments: &Arguments, settings: &VerifiedSettings) -> Result<(), Stri
     {
         return Err(format!("{} is no folder", folder.display()));
     }
+    let unwritable = |error| unwritable(&output, &error);
+    new_file::try_place(&output, arguments.force).map_err(unwritable)?;
     let want = match (arguments.no_stream, arguments.both) {
         (true, _) => Want::Document,
         (_, true) => Want::Both,
         _ => Want::AsWritten,
     };
-    let mut answers = Vec::new();
-    for completion in request.completions(want)? {
-        let stream = completion.stream;
-        say(format!("asking {} ({})", of(model), kind(stream)));
-        let captured = actix_web::rt::System::new().block_on(capture(settings, model, &completion));
-        let captured =
-            captured.map_err(|error| format!("provider `{}`: {error}", model.provider.id))?;
-        report(&captured);
-        answers.push(captured);
-    }
+    let completions = request.completions(want)?;
+    let answers = actix_web::rt::System::new().block_on(async {
+        // From here on a signal ends the wait and not the process, so that no half file can stay.
+        let mut signals = Signals::listen().map_err(|error| format!("no signals: {error}"))?;
+        tokio::select! {
+            answers = ask(settings, model, &completions) => answers,
+            () = signals.next() => Err("told to stop: nothing is kept".to_owned()),
+        }
+    })?;
     let description = arguments.description.clone().unwrap_or_else(|| {
         let date = httpdate::fmt_http_date(SystemTime::now());
         format!("Recorded from {}, {date}.", of(model))
     });
     let text = text(description, &answers, &Scrubber::new(&model.provider))?;
-    new_file::write(&output, &text, arguments.force).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => exists(&output),
-        _ => format!("{} cannot be written: {error}", output.display()),
-    })?;
-    print(summary(&output, &answers).as_bytes());
-    Ok(())
+    new_file::write(&output, &text, arguments.force).map_err(unwritable)?;
+    Ok(summary(&output, &answers))
+}
+
+/// The answers to these requests, one after the other.
+async fn ask(
+    settings: &VerifiedSettings,
+    model: &VerifiedModel,
+    completions: &[CompletionRequest],
+) -> Result<Vec<Captured>, String> {
+    let mut answers = Vec::new();
+    for completion in completions {
+        say(format!(
+            "asking {} ({})",
+            of(model),
+            kind(completion.stream)
+        ));
+        let captured = capture(settings, model, completion).await;
+        let captured =
+            captured.map_err(|error| format!("provider `{}`: {error}", model.provider.id))?;
+        report(&captured);
+        answers.push(captured);
+    }
+    Ok(answers)
 }
 
 /// The request's body as it was given, or one that says the message.
@@ -164,11 +182,14 @@ fn file_name(model: &str) -> PathBuf {
     PathBuf::from(format!("{}.toml", name.trim_start_matches('.')))
 }
 
-fn exists(file: &Path) -> String {
-    format!(
-        "{} is there already: choose another --output, or --force",
-        file.display()
-    )
+fn unwritable(file: &Path, error: &io::Error) -> String {
+    let file = file.display();
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            format!("{file} is there already: choose another --output, or --force")
+        }
+        _ => format!("{file} cannot be written: {error}"),
+    }
 }
 
 fn of(model: &VerifiedModel) -> String {
@@ -236,7 +257,7 @@ fn summary(output: &Path, answers: &[Captured]) -> String {
             text,
             "  {}: status {status}, {} in {took:.3} s, {end}",
             kind(*stream),
-            pieces(chunks.len())
+            counted(chunks.len(), "chunk")
         );
     }
     let file = file.to_string();
@@ -250,17 +271,4 @@ fn summary(output: &Path, answers: &[Captured]) -> String {
         "\nTry it:\n\n  herald replay play {quote}{file}{quote}"
     );
     text
-}
-
-fn pieces(count: usize) -> String {
-    if count == 1 {
-        "1 chunk".to_owned()
-    } else {
-        format!("{count} chunks")
-    }
-}
-
-fn say(what: impl Display) {
-    // There is nobody left to tell if standard error is gone.
-    let _ = writeln!(io::stderr(), "herald: {what}");
 }

@@ -16,8 +16,8 @@ use crate::{
     settings::VerifiedProvider,
 };
 
-/// What stands in a recording for a header's value.
-const REDACTED: &[u8] = b"redacted";
+/// What stands in a recording for a header's value, and for a name that holds a key.
+const REDACTED: &str = "redacted";
 
 /// What stands there for each byte of a body.
 const MASK: u8 = b'*';
@@ -46,7 +46,7 @@ const PRIVATE_WORDS: [&str; 12] = [
 /// What was scrubbed of an answer: names and counts, never values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scrubbed {
-    /// The headers whose values are gone, as they were spelled, in order.
+    /// The headers whose values are gone, as they are spelled in the recording, in order.
     pub headers: Vec<String>,
     /// How often the body held what the provider was called with.
     pub own_secrets: usize,
@@ -101,8 +101,13 @@ impl<'a> Scrubber<'a> {
         let mut accounts = Vec::new();
         for (name, value) in &mut answer.headers {
             let is_private = is_private(name);
-            if is_private || self.finds_secret(value) || !known_keys(value).is_empty() {
-                let value = std::mem::replace(value, Bytes::from_static(REDACTED));
+            let name_holds_key = self.finds_key(name.as_bytes());
+            if name_holds_key {
+                // Names are told.
+                REDACTED.clone_into(name);
+            }
+            if is_private || name_holds_key || self.finds_key(value) {
+                let value = std::mem::replace(value, Bytes::from_static(REDACTED.as_bytes()));
                 scrubbed.headers.push(name.clone());
                 if is_private && value.len() >= MIN_SECRET_BYTES {
                     accounts.push(value);
@@ -131,6 +136,10 @@ impl<'a> Scrubber<'a> {
             chunk.data = body.split_to(chunk.data.len());
         }
         scrubbed
+    }
+
+    fn finds_key(&self, text: &[u8]) -> bool {
+        self.finds_secret(text) || !known_keys(text).is_empty()
     }
 
     fn secret_places(&self, text: &[u8]) -> Vec<Range<usize>> {

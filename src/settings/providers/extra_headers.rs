@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use awc::http::header::{HeaderName, HeaderValue};
 
-use crate::settings::error::Problems;
+use crate::settings::diagnostics::Problems;
 
 const CREDENTIALS: [&str; 5] = [
     "authorization",
@@ -38,18 +38,29 @@ pub(super) fn verify(
     let mut taken: Vec<(HeaderName, HeaderValue)> = Vec::new();
     for (name, value) in headers {
         let at = format!("{key}.{name}");
-        let Some((name, value)) = problems.take(&at, parse(name, value)) else {
-            continue;
+        let name = parse_name(name).and_then(|name| {
+            let is_taken = taken.iter().any(|(other, _)| *other == name);
+            let twice = "is written twice, because case does not matter";
+            if is_taken { Err(twice) } else { Ok(name) }
+        });
+        let name = match name {
+            Ok(name) => name,
+            Err(problem) => {
+                problems.error(&at, problem).at_the_name().tell();
+                continue;
+            }
         };
-        if taken.iter().any(|(other, _)| *other == name) {
-            problems.at(&at, "is written twice, because case does not matter");
+        let value = HeaderValue::from_str(value).map_err(
+            |_| "has a value that cannot stand in a header: visible ASCII and spaces only",
+        );
+        if let Some(value) = problems.take(&at, value) {
+            taken.push((name, value));
         }
-        taken.push((name, value));
     }
     taken
 }
 
-fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+fn parse_name(name: &str) -> Result<HeaderName, &'static str> {
     let name: HeaderName = name.parse().map_err(|_| "is not a header name")?;
     if CREDENTIALS.contains(&name.as_str()) {
         return Err("is a credential: use api_key, which keeps the value out of the settings");
@@ -57,7 +68,5 @@ fn parse(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), &'static 
     if OURS.contains(&name.as_str()) || name.as_str().starts_with("content-") {
         return Err("is written by Herald itself");
     }
-    let value = HeaderValue::from_str(value)
-        .map_err(|_| "has a value that cannot stand in a header: visible ASCII and spaces only")?;
-    Ok((name, value))
+    Ok(name)
 }

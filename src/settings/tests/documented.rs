@@ -7,11 +7,11 @@ use toml::{Table, Value};
 use super::variables;
 use crate::settings::Settings;
 
-const DEFAULTS: &str = include_str!("../../../settings/default.toml");
+pub(super) const DEFAULTS: &str = include_str!("../../../settings/default.toml");
 const PAGE: &str = include_str!("../../../docs/settings.md");
 
 /// The defaults with the examples in force: the lines behind a `#` without a space.
-fn with_examples() -> String {
+pub(super) fn with_examples() -> String {
     let line = |line: &'static str| match line.strip_prefix('#') {
         Some(example) if !example.starts_with(' ') => example,
         _ => line,

@@ -113,7 +113,7 @@ async fn what_cannot_be_played_is_refused_with_its_place() {
         ),
         (
             "replay play --model nope broken.toml",
-            "herald: \"nope\" is no model of the settings; there are: [\"replay-text\"",
+            "herald: \"nope\" is no model of the settings; there are `replay-text`, ",
         ),
     ] {
         let ran = place.run(words);

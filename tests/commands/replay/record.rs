@@ -1,13 +1,21 @@
 //! From a scripted provider to a file.
 
-use std::{fs, io::Write as _, os::unix::fs::PermissionsExt as _, process::Stdio};
+use std::{
+    fs,
+    io::Write as _,
+    os::unix::{
+        fs::{PermissionsExt as _, symlink},
+        net::UnixListener,
+    },
+    process::{Command, Stdio},
+};
 
 use herald::{
     providers::replay::recording::{Framing, Recording},
     testkit::{self, Gate, Script, ScriptedProvider, chat},
 };
 
-use super::{KEY, Workplace};
+use super::{KEY, Ran, Workplace};
 
 /// A recording of one streamed answer: its fields, and a body of two events.
 fn stream(status: u16, fields: &str) -> Recording {
@@ -177,9 +185,81 @@ async fn where_a_file_cannot_go_the_provider_is_not_asked_and_one_that_is_there_
         (ran.code, ran.err.as_str()),
         (Some(1), "herald: nowhere is no folder\n")
     );
+    fs::create_dir(place.0.join("folder.toml")).unwrap();
+    let socket = UnixListener::bind(place.0.join("socket.toml")).unwrap();
+    symlink("/dev/null", place.0.join("device.toml")).unwrap();
+    for there in ["folder.toml", "socket.toml", "device.toml"] {
+        let before = place.0.join(there).symlink_metadata().unwrap().file_type();
+        let ran = place.record(&format!("--force --output {there}"));
+        let why = format!("herald: {there} cannot be written: it is there already, and no file\n");
+        assert_eq!((ran.code, ran.err), (Some(1), why));
+        let after = place.0.join(there).symlink_metadata().unwrap().file_type();
+        assert_eq!(before, after, "{there}");
+    }
+    drop(socket);
+    let nameless = format!("--output {}.toml", "a".repeat(300));
+    assert_eq!(place.record(&nameless).code, Some(1));
     assert!(provider.requests().is_empty());
     assert_eq!(place.record("--force").code, Some(0));
     assert_eq!(place.recording("mine.toml").answers[0].status, 200);
+}
+
+#[actix_web::test]
+async fn where_a_link_leads_to_a_file_the_file_is_replaced_and_the_link_stays() {
+    let provider = ScriptedProvider::start([Script::chat(["Hi"])]).await;
+    let place = Workplace::new(&provider, "");
+    fs::create_dir(place.0.join("kept")).unwrap();
+    fs::write(place.0.join("kept/real.toml"), "old").unwrap();
+    symlink("kept/real.toml", place.0.join("mine.toml")).unwrap();
+    let ran = place.record("--force");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(place.recording("kept/real.toml").answers[0].status, 200);
+    assert!(place.0.join("mine.toml").is_symlink());
+    assert_eq!(place.files(), ["herald.toml", "kept", "mine.toml"]);
+}
+
+#[actix_web::test]
+async fn a_signal_ends_a_recording_and_nothing_is_left_of_it() {
+    for signal in ["-INT", "-TERM"] {
+        let gate = Gate::new();
+        let stalls = Script::sse().event("{}").wait(&gate);
+        let provider = ScriptedProvider::start([stalls]).await;
+        let place = Workplace::new(&provider, "");
+        let mut command = place.command("--settings herald.toml replay record --model mine");
+        let herald = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let herald = herald.unwrap();
+        provider.next_request().await;
+        let pid = herald.id().to_string();
+        let killed = Command::new("kill").args([signal, &pid]).status();
+        assert!(killed.unwrap().success());
+        let ran = Ran::from(herald.wait_with_output().unwrap());
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{ran:?}");
+        assert!(
+            ran.err.ends_with("herald: told to stop: nothing is kept\n"),
+            "{ran:?}"
+        );
+        assert_eq!(place.files(), ["herald.toml"]);
+    }
+}
+
+#[actix_web::test]
+async fn a_header_named_by_the_key_loses_its_name_and_nobody_is_told_it() {
+    let answer = Script::chat(["Hi"])
+        .header(KEY, "1")
+        .header("x-request-id", "r1");
+    let provider = ScriptedProvider::start([answer]).await;
+    let place = Workplace::new(&provider, "");
+    let ran = place.record("");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let headers = &place.recording("mine.toml").answers[0].headers;
+    assert!(headers.iter().any(|(name, _)| name == "x-request-id"));
+    let text = place.text("mine.toml");
+    for text in [&ran.out, &ran.err, &text] {
+        assert!(!text.to_lowercase().contains(KEY), "{text}");
+    }
 }
 
 #[actix_web::test]

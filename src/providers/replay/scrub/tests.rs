@@ -203,3 +203,17 @@ fn an_error_loses_whatever_looks_like_a_key_and_the_accounts_that_its_headers_na
     let (answer, _) = scrubbed(200, &headers, &[text.as_bytes()]);
     assert_eq!(answer.chunks[0].data, text);
 }
+
+#[test]
+fn a_name_that_holds_a_key_is_neither_kept_nor_told() {
+    for name in [KEY.to_lowercase().as_str(), "x-sk-proj-0123456789abcdef"] {
+        let (answer, scrubbed) = scrubbed(200, &[(name, "1"), ("x-request-id", "r")], &[]);
+        let names: Vec<_> = answer
+            .headers
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(names, ["redacted", "x-request-id"]);
+        assert_eq!(scrubbed.headers, ["redacted"]);
+    }
+}
