@@ -50,7 +50,9 @@ enum Command {
     /// Serves until it is told to stop (the default).
     ///
     /// The first SIGTERM, SIGINT or SIGQUIT ends it in order: no new requests, and streams may go on
-    /// for server.drain. The second ends it at once.
+    /// for server.drain_timeout. At SIGTERM it refuses requests for server.drain_delay at least, so
+    /// that load balancers notice. The second signal ends it at once.
+    #[command(after_help = serve::HELP)]
     Serve,
     /// Says everything that is wrong with the settings, and where.
     #[command(after_help = check::HELP)]

@@ -11,11 +11,11 @@ use std::{
 
 use actix_web::{App, HttpServer, dev::ServerHandle, web};
 use arc_swap::ArcSwap;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tracing_actix_web::TracingLogger;
 
 use crate::{
-    drain::Drain,
+    drain::{Drain, Drained},
     listener,
     middleware::HeraldRootSpan,
     providers::replay::library::ReplayLibrary,
@@ -154,8 +154,21 @@ impl Gateway {
     }
 }
 
-/// How long connections get after their streams were told to end, before they are dropped.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
+/// How long clients get to take what is left once their streams were told to end.
+const LAST_EVENTS: Duration = Duration::from_secs(3);
+
+/// How long connections get after that to take the last bytes, before they are dropped.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
+
+/// How a shutdown begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shutdown {
+    /// Herald goes on refusing requests for `server.drain_delay`, so that load balancers notice and
+    /// send them elsewhere. As at SIGTERM.
+    Announced,
+    /// It goes as soon as nothing runs: nobody but the one who stops it is there. As at SIGINT.
+    Prompt,
+}
 
 /// A bound gateway. Await [`RunningGateway::serve`] or nothing is answered.
 pub struct RunningGateway {
@@ -186,38 +199,68 @@ impl RunningGateway {
         self.handle.clone()
     }
 
-    /// Serves until `stop` resolves, then drains: readiness goes off, streams may go on for
-    /// `server.drain`, what is left ends with `gateway_draining`.
+    /// Serves until `stop` resolves, then drains: readiness goes off, requests that were let in may go
+    /// on for `server.drain_timeout`, and what is left ends with `gateway_draining`.
     ///
     /// # Errors
     /// The server failed.
-    pub async fn serve(self, stop: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn serve(self, stop: impl Future<Output = Shutdown>) -> io::Result<Drained> {
         let Self {
             gateway,
             handle,
             server,
             ..
         } = self;
-        let drain = gateway.settings().server.drain;
+        let drain = gateway.drain();
         let mut server = std::pin::pin!(server);
-        tokio::select! {
-            result = &mut server => return result,
-            () = stop => {}
-        }
-        let drain_ms = u64::try_from(drain.as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(drain_ms, "shutting down: no new requests, streams may end");
-        gateway.drain().begin();
+        let shutdown = tokio::select! {
+            result = &mut server => return result.map(|()| drain.report()),
+            shutdown = stop => shutdown,
+        };
         // The listener stays open meanwhile, so that probes see the readiness go off and a request
         // that is still sent here gets a 503 and not a refused connection.
-        tokio::select! {
-            result = &mut server => return result,
-            () = gateway.drain().idle() => {}
-            () = sleep(drain) => {}
+        let is_idle = tokio::select! {
+            result = &mut server => return result.map(|()| drain.report()),
+            is_idle = gateway.drain_requests(shutdown) => is_idle,
+        };
+        if !is_idle {
+            drain.abandon();
         }
-        gateway.drain().end();
         // The server stops only while it is polled itself.
-        tokio::join!(server, handle.stop(true)).0
+        tokio::join!(server, handle.stop(is_idle)).0?;
+        Ok(drain.report())
     }
+}
+
+impl Gateway {
+    /// Lets the requests end that run, or tells them to; whether all have ended.
+    async fn drain_requests(&self, shutdown: Shutdown) -> bool {
+        let drain = self.drain();
+        let server = &self.settings().server;
+        let delay = match shutdown {
+            Shutdown::Announced => server.drain_delay,
+            Shutdown::Prompt => Duration::ZERO,
+        };
+        drain.begin();
+        tracing::info!(
+            running = drain.running(),
+            drain_delay_ms = millis(delay),
+            drain_timeout_ms = millis(server.drain_timeout),
+            "shutting down: no new requests, those that run may end"
+        );
+        let requests = async {
+            if timeout(server.drain_timeout, drain.idle()).await.is_ok() {
+                return true;
+            }
+            drain.end();
+            timeout(LAST_EVENTS, drain.idle()).await.is_ok()
+        };
+        tokio::join!(requests, sleep(delay)).0
+    }
+}
+
+fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What each worker thread has of its own: awc's client, which cannot leave its thread.

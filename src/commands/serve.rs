@@ -1,4 +1,8 @@
 //! `herald serve`: verifies the settings, says where it listens, and serves until it is told to stop.
+//!
+//! SIGTERM is what systemd and Kubernetes send: balancers get `server.drain_delay` to notice. SIGINT
+//! and SIGQUIT come from a terminal, where nobody wants to wait for that. A second signal, whichever,
+//! ends Herald at once.
 
 mod greeting;
 
@@ -6,12 +10,18 @@ use std::{path::Path, process::ExitCode};
 
 use herald::{
     Gateway,
+    drain::Drained,
     settings::{ProcessEnvironment, VerifiedSettings},
+    startup::Shutdown,
     telemetry::subscriber,
 };
 use tokio::sync::oneshot;
 
 use super::{refuse, signals::Signals, verified, write_out};
+
+pub(crate) const HELP: &str = "\
+Exit codes: 0 every request came to its end; 1 it could not listen, or the server failed; 2 the \
+command line is wrong; 3 some requests ended with gateway_draining, or were dropped.";
 
 pub(crate) fn run(settings: Option<&Path>) -> ExitCode {
     let settings = match verified(settings, &ProcessEnvironment) {
@@ -19,12 +29,16 @@ pub(crate) fn run(settings: Option<&Path>) -> ExitCode {
         Err(refused) => return refused,
     };
     match serve(settings) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Drained { cut: 0, .. }) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(SOME_WERE_CUT),
         Err(error) => refuse(error),
     }
 }
 
-fn serve(settings: VerifiedSettings) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// The exit code of a shutdown that did not let every request end.
+const SOME_WERE_CUT: u8 = 3;
+
+fn serve(settings: VerifiedSettings) -> Result<Drained, Box<dyn std::error::Error + Send + Sync>> {
     subscriber::init(&settings.log)?;
     actix_web::rt::System::new().block_on(async {
         // Before anybody can know that it listens, and tell it to stop.
@@ -35,15 +49,27 @@ fn serve(settings: VerifiedSettings) -> Result<(), Box<dyn std::error::Error + S
         let _ = write_out(greeting::text(&gateway.settings(), running.address()).as_bytes());
         let handle = running.handle();
         let (stop, stopped) = oneshot::channel();
+        let drain = gateway.clone();
         actix_web::rt::spawn(async move {
             // The first begins the shutdown, the second ends it at once.
-            signals.next().await;
             // A server that has failed by itself waits for no signal.
-            let _ = stop.send(());
+            let _ = stop.send(signals.next().await);
             signals.next().await;
+            tracing::warn!("a second signal: stopping at once");
+            drain.drain().abandon();
             handle.stop(false).await;
         });
-        running.serve(async { drop(stopped.await) }).await?;
-        Ok(())
+        let told = async { stopped.await.expect("the task sends before it ends") };
+        let Drained { drained, cut } = running.serve(told).await?;
+        if cut == 0 {
+            tracing::info!(drained, cut, "stopped");
+        } else {
+            tracing::warn!(
+                drained,
+                cut,
+                "stopped, and not every request came to its end"
+            );
+        }
+        Ok(Drained { drained, cut })
     })
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use herald::startup::Shutdown;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGTERM, SIGINT and SIGQUIT. None of them ends the process by itself any more once they are listened
@@ -22,12 +23,12 @@ impl Signals {
         })
     }
 
-    /// Waits for the next of them.
-    pub(super) async fn next(&mut self) {
+    /// Waits for the next of them, and says which shutdown it asks for.
+    pub(super) async fn next(&mut self) -> Shutdown {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.quit.recv() => {}
+            _ = self.terminate.recv() => Shutdown::Announced,
+            _ = self.interrupt.recv() => Shutdown::Prompt,
+            _ = self.quit.recv() => Shutdown::Prompt,
         }
     }
 }

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, web};
 use crate::{
     auth::authenticate,
     error::{GatewayError, HeraldError},
+    middleware::record_of,
     settings::VerifiedSettings,
     startup::Gateway,
 };
@@ -21,8 +22,7 @@ pub(super) fn admit(
         .clone();
     let settings = gateway.settings();
     authenticate(&settings.auth, request.headers())?;
-    if gateway.drain().has_begun() {
-        return Err(GatewayError::Draining.into());
-    }
+    let running = gateway.drain().enter().ok_or(GatewayError::Draining)?;
+    record_of(request).note_running(running);
     Ok((gateway, settings))
 }

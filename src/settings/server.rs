@@ -33,7 +33,9 @@ pub(super) struct ServerSection {
     #[schemars(transform = between("4KiB", "64MiB"))]
     send_buffer: Size,
     #[schemars(transform = between("0s", "1h"))]
-    drain: Time,
+    drain_delay: Time,
+    #[schemars(transform = between("0s", "1h"))]
+    drain_timeout: Time,
 }
 
 /// Where and how Herald listens. Settings `[server]`.
@@ -59,8 +61,12 @@ pub struct ServerSettings {
     /// Kernel send buffer of each client connection in bytes. Setting `server.send_buffer`, default
     /// 256 KiB.
     pub send_buffer: usize,
-    /// How long streams may go on after SIGTERM. Setting `server.drain`, default 25 s.
-    pub drain: Duration,
+    /// How long at least Herald goes on refusing requests after SIGTERM before it closes its
+    /// listener. Setting `server.drain_delay`, default 5 s.
+    pub drain_delay: Duration,
+    /// How long requests that run may go on after the signal. Setting `server.drain_timeout`, default
+    /// 25 s.
+    pub drain_timeout: Duration,
 }
 
 impl ServerSection {
@@ -78,7 +84,8 @@ impl ServerSection {
             request_head: self.request_head.0,
             request_body: self.request_body.0,
             send_buffer: self.send_buffer.bytes(),
-            drain: self.drain.0,
+            drain_delay: self.drain_delay.0,
+            drain_timeout: self.drain_timeout.0,
         })
     }
 }

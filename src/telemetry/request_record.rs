@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use crate::{
-    error::{HeraldError, Origin},
+    drain::Running,
+    error::{GatewayError, HeraldError, Origin},
     metadata::UpstreamMetadata,
     settings::VerifiedModel,
     upstream::messages::Tally,
@@ -80,6 +81,8 @@ pub struct RequestRecord {
     /// Over the caps, and invalid.
     lost_headers: Cell<(usize, usize)>,
     tally: Cell<Tally>,
+    /// Makes a shutdown wait until this request is over.
+    running: RefCell<Option<Running>>,
 }
 
 #[derive(Debug)]
@@ -111,6 +114,7 @@ impl RequestRecord {
             attempts: Cell::default(),
             lost_headers: Cell::default(),
             tally: Cell::default(),
+            running: RefCell::default(),
         })
     }
 
@@ -124,6 +128,11 @@ impl RequestRecord {
     #[must_use]
     pub fn age(&self) -> Duration {
         self.began.elapsed()
+    }
+
+    /// Notes that the request was let in; it runs until the record is dropped.
+    pub fn note_running(&self, running: Running) {
+        *self.running.borrow_mut() = Some(running);
     }
 
     /// Notes who is asked for what, and under which settings.
@@ -219,6 +228,11 @@ impl Drop for RequestRecord {
             Outcome::Failed { code, origin } => (Some(code), Some(origin.name())),
             _ => (None, None),
         };
+        if let Some(running) = self.running.get_mut()
+            && outcome == Outcome::failed(&GatewayError::Draining.into())
+        {
+            running.note_cut();
+        }
         let served = self.served.get_mut().take();
         let served = served.as_ref();
         let tally = self.tally.get();

@@ -7,13 +7,15 @@ use tokio::sync::oneshot;
 use super::ScriptedProvider;
 use crate::{
     Gateway,
+    drain::Drained,
     providers::replay::library::ReplayLibrary,
     settings::{ProcessEnvironment, Settings},
+    startup::Shutdown,
 };
 
 /// Herald as `herald serve` runs it, listening on a free loopback port, on a thread of its own.
 ///
-/// Dropping it stops it at once. [`stop`](Self::stop) shuts it down as a SIGTERM would.
+/// Dropping it stops it at once. [`stop`](Self::stop) shuts it down as a SIGINT would.
 ///
 /// ```
 /// # actix_web::rt::System::new().block_on(async {
@@ -28,8 +30,8 @@ use crate::{
 pub struct TestGateway {
     address: SocketAddr,
     gateway: Gateway,
-    stop: Option<oneshot::Sender<()>>,
-    stopped: Option<oneshot::Receiver<()>>,
+    stop: Option<oneshot::Sender<Shutdown>>,
+    stopped: Option<oneshot::Receiver<Drained>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -108,11 +110,10 @@ impl TestGateway {
     /// If its address cannot be bound.
     pub async fn run(gateway: Gateway) -> Self {
         let (stop, told_to_stop) = oneshot::channel();
-        let (running_until, stopped) = oneshot::channel::<()>();
+        let (ended, stopped) = oneshot::channel();
         let (bound, address) = oneshot::channel();
         let serving = gateway.clone();
         let thread = std::thread::spawn(move || {
-            let _running_until = running_until;
             actix_web::rt::System::new().block_on(async move {
                 let running = serving.run().unwrap_or_else(|error| panic!("{error}"));
                 let handle = running.handle();
@@ -121,20 +122,21 @@ impl TestGateway {
                 let (begin, begun) = oneshot::channel();
                 actix_web::rt::spawn(async move {
                     match told_to_stop.await {
-                        Ok(()) => drop(begin.send(())),
+                        Ok(shutdown) => drop(begin.send(shutdown)),
                         // Dropped: no drain, no waiting.
                         Err(_) => handle.stop(false).await,
                     }
                 });
                 let stop = async {
-                    if begun.await.is_err() {
-                        std::future::pending().await
+                    match begun.await {
+                        Ok(shutdown) => shutdown,
+                        Err(_) => std::future::pending().await,
                     }
                 };
-                running
-                    .serve(stop)
-                    .await
-                    .unwrap_or_else(|error| panic!("{error}"));
+                let drained = running.serve(stop).await;
+                let drained = drained.unwrap_or_else(|error| panic!("{error}"));
+                // A test that is gone does not wait for the end.
+                let _ = ended.send(drained);
             });
         });
         let address = address
@@ -167,27 +169,33 @@ impl TestGateway {
         &self.gateway
     }
 
-    /// Begins a shutdown, as SIGTERM does.
+    /// Begins a shutdown, as SIGINT does: `server.drain_delay` is not waited for.
     pub fn stop(&mut self) {
+        self.shut_down(Shutdown::Prompt);
+    }
+
+    /// Begins a shutdown, as SIGTERM does.
+    pub fn terminate(&mut self) {
+        self.shut_down(Shutdown::Announced);
+    }
+
+    fn shut_down(&mut self, shutdown: Shutdown) {
         if let Some(stop) = self.stop.take() {
             // A gateway that has stopped already needs no telling.
-            let _ = stop.send(());
+            let _ = stop.send(shutdown);
         }
     }
 
-    /// Waits until the server has stopped, for 10 s at most.
+    /// Waits until the server has stopped, for 10 s at most, and says what the shutdown came to.
     ///
     /// # Panics
-    /// If it goes on.
-    pub async fn stopped(&mut self) {
-        if let Some(stopped) = self.stopped.take() {
-            let patience = std::time::Duration::from_secs(10);
-            let ended = tokio::time::timeout(patience, stopped).await;
-            // The sender is dropped with the thread, however that ends.
-            ended
-                .expect("the gateway did not stop within ten seconds")
-                .ok();
-        }
+    /// If it goes on, or was waited for before.
+    pub async fn stopped(&mut self) -> Drained {
+        let stopped = self.stopped.take().expect("it is waited for once");
+        let patience = std::time::Duration::from_secs(10);
+        let ended = tokio::time::timeout(patience, stopped).await;
+        let ended = ended.expect("the gateway did not stop within ten seconds");
+        ended.expect("the gateway's thread ended well")
     }
 }
 

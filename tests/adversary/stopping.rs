@@ -30,7 +30,7 @@ async fn a_request_that_is_not_answered_yet_is_told_so_with_a_real_status() {
         let provider = ScriptedProvider::start([script]).await;
         let mut gateway = TestGateway::tuned(
             &provider,
-            "[server]\ndrain = \"100ms\"\n[clocks]\nhold = \"1m\"\n",
+            "[server]\ndrain_timeout = \"100ms\"\n[clocks]\nhold = \"1m\"\n",
         )
         .await;
         let mut wire = Wire::connect(gateway.address()).await;
@@ -65,7 +65,7 @@ async fn a_request_on_an_open_connection_while_streams_drain_is_served_or_told()
         Script::chat(["late"]).repeat(),
     ])
     .await;
-    let mut gateway = TestGateway::tuned(&provider, "[server]\ndrain = \"1s\"\n").await;
+    let mut gateway = TestGateway::tuned(&provider, "[server]\ndrain_timeout = \"1s\"\n").await;
     let mut idle = Wire::connect(gateway.address()).await;
     idle.send(post(stream().to_string(), &[])).await;
     idle.answer().await;
@@ -102,7 +102,7 @@ async fn a_request_on_an_open_connection_while_streams_drain_is_served_or_told()
 async fn a_stop_with_many_streams_open_ends_each_and_takes_no_longer_than_its_drain() {
     let provider =
         ScriptedProvider::start([Script::sse().event(chat::text("a")).stall().repeat()]).await;
-    let mut gateway = TestGateway::tuned(&provider, "[server]\ndrain = \"200ms\"\n").await;
+    let mut gateway = TestGateway::tuned(&provider, "[server]\ndrain_timeout = \"200ms\"\n").await;
     let mut wires = Vec::new();
     for _ in 0..50 {
         let mut wire = Wire::connect(gateway.address()).await;

@@ -19,6 +19,7 @@ mod mounted;
 mod outcome;
 mod requests;
 mod settings;
+mod shutdown;
 mod status;
 mod stream_end;
 mod upstream_bytes;

@@ -1,12 +1,9 @@
 //! The truthful end: complete only where the provider said so.
 
-use std::time::Duration;
-
-use herald::testkit::{Framing, Gate, Script, ScriptedProvider, TestGateway, chat as scripted};
+use herald::testkit::{Framing, Script, ScriptedProvider, TestGateway, chat as scripted};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use crate::support::{Client, chat, completion_request, stream_request};
+use crate::support::{chat, completion_request, stream_request};
 
 async fn events_of(script: Script) -> Vec<String> {
     let provider = ScriptedProvider::start([script]).await;
@@ -141,68 +138,6 @@ async fn a_document_that_is_cut_short_is_502_upstream_truncated() {
         assert_eq!(reply.status, 502);
         assert_eq!(reply.json().await["error"]["code"], "upstream_truncated");
     }
-}
-
-#[actix_web::test]
-async fn a_shutdown_refuses_new_requests_and_ends_the_streams_that_are_left() {
-    let provider =
-        ScriptedProvider::start([Script::sse().event(scripted::text("a")).stall()]).await;
-    // Longer than the server itself waits for its connections.
-    let mut gateway = TestGateway::tuned(&provider, "[server]\ndrain = \"6s\"\n").await;
-    let mut reply = chat(gateway.address(), &stream_request()).await;
-    reply.chunk().await.unwrap();
-    let stopped = Instant::now();
-    gateway.stop();
-    while !gateway.gateway().drain().has_begun() {
-        tokio::task::yield_now().await;
-    }
-
-    let mut refused = chat(gateway.address(), &stream_request()).await;
-    assert_eq!(refused.status, 503);
-    assert_eq!(refused.json().await["error"]["code"], "gateway_draining");
-
-    let events = reply.events().await;
-    assert_eq!(code(&events[0]), "gateway_draining");
-    assert!(stopped.elapsed() >= Duration::from_secs(6));
-    provider.caller_left().await;
-}
-
-#[actix_web::test]
-async fn a_shutdown_waits_for_a_stream_that_ends_in_time() {
-    let gate = Gate::new();
-    let script = Script::sse()
-        .event(scripted::text("a"))
-        .wait(&gate)
-        .event(scripted::finish("stop"))
-        .done()
-        .finish();
-    let provider = ScriptedProvider::start([script]).await;
-    let mut gateway = TestGateway::tuned(&provider, "[server]\ndrain = \"1h\"\n").await;
-    let mut reply = chat(gateway.address(), &stream_request()).await;
-    reply.chunk().await.unwrap();
-    gateway.stop();
-    while !gateway.gateway().drain().has_begun() {
-        tokio::task::yield_now().await;
-    }
-    gate.open();
-    assert_eq!(reply.events().await.last().unwrap(), "[DONE]");
-    // Nothing is left to wait for: the hour is not.
-    gateway.stopped().await;
-}
-
-#[actix_web::test]
-async fn a_shutdown_answers_who_waits_for_a_head_with_503() {
-    let provider = ScriptedProvider::start([Script::sse().stall()]).await;
-    let mut gateway = TestGateway::tuned(&provider, "[server]\ndrain = \"50ms\"\n").await;
-    let mut client = Client::connect(gateway.address()).await;
-    client.post_chat(&stream_request()).await;
-    provider.next_request().await;
-    gateway.stop();
-    let mut reply = client.reply().await;
-    assert_eq!(reply.status, 503);
-    assert!(reply.header("retry-after").is_some());
-    assert_eq!(reply.json().await["error"]["code"], "gateway_draining");
-    provider.caller_left().await;
 }
 
 #[actix_web::test]

@@ -24,7 +24,7 @@ REPLAYED = ["text", "tool-call", "reasoning", "rate-limited", "error-mid-stream"
 
 def settings(provider: str) -> str:
     """Herald's settings: a model for each scenario under the scenario's own name."""
-    lines = ['[server]\ndrain = "1s"\nworkers = 2\n[upstream]\nproxy = "none"\n']
+    lines = ['[server]\ndrain_delay = "0s"\ndrain_timeout = "1s"\nworkers = 2\n[upstream]\nproxy = "none"\n']
 
     def add_provider(name: str, base_url: str, more: str = "") -> None:
         lines.append(

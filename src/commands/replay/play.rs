@@ -147,7 +147,7 @@ async fn play(gateway: &Gateway, model: &str, stream: bool) -> Result<(), String
         Ok(())
     };
     tokio::select! {
-        served = serving => served.map_err(|error| error.to_string()),
+        served = serving => served.map(drop).map_err(|error| error.to_string()),
         printed = printing => printed,
     }
 }

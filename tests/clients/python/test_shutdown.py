@@ -18,7 +18,7 @@ def start(tmp_path):
 
     def start(drain: str) -> Process:
         command = [os.environ["HERALD_BIN"], "--settings", os.environ["HERALD_SETTINGS"]]
-        started.append(Process("herald", command, tmp_path / "log", HERALD__SERVER__DRAIN=drain))
+        started.append(Process("herald", command, tmp_path / "log", HERALD__SERVER__DRAIN_TIMEOUT=drain))
         return started[-1]
 
     yield start
@@ -36,7 +36,7 @@ def test_a_stream_that_outlasts_the_drain_ends_with_an_error_that_says_so(case, 
     assert raised.value.code == "gateway_draining"
     [exchange] = case.ended()
     assert exchange["end"] == "left"
-    assert herald.stop() == 0
+    assert herald.child.wait(PATIENCE) == 3, "one was cut"
 
 
 def test_a_stream_that_ends_within_the_drain_is_whole(case, start):
@@ -48,7 +48,20 @@ def test_a_stream_that_ends_within_the_drain_is_whole(case, start):
     wait_until_it_takes_no_more(address)
     case.release()
     assert text_of([*chunks, *stream]) == TEXT
-    assert herald.stop() == 0
+    assert herald.child.wait(PATIENCE) == 0
+
+
+def test_a_second_signal_ends_it_at_once_and_the_exit_code_says_that_a_stream_was_cut(case, start):
+    herald = start("1h")
+    address = herald.address()
+    stream = ask(case.openai(address), "endless", stream=True)
+    next(stream)
+    herald.child.terminate()
+    wait_until_it_takes_no_more(address)
+    herald.child.terminate()
+    assert herald.child.wait(timeout=PATIENCE) == 3
+    with pytest.raises(Exception):
+        list(stream)
 
 
 def wait_until_it_takes_no_more(address: str) -> None:
