@@ -5,6 +5,8 @@
 //! listening socket, which every accepted socket inherits, bound that: `TCP_USER_TIMEOUT` closes a
 //! connection whose bytes stay unacknowledged, and `SO_SNDBUF` bounds how many there can be.
 
+pub(crate) mod tls;
+
 use std::{io, net::TcpListener, time::Duration};
 
 use socket2::{Domain, Protocol, Socket, Type};

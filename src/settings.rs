@@ -36,6 +36,7 @@ mod secrets;
 mod server;
 mod shape;
 mod source;
+mod tls;
 mod units;
 mod verified;
 
@@ -60,6 +61,7 @@ pub use providers::{ProviderKind, VerifiedProvider};
 pub use schema::json_schema;
 pub use secrets::{ProcessEnvironment, SecretSource, SecretsUnread};
 pub use server::ServerSettings;
+pub use tls::ServerTls;
 pub use verified::VerifiedSettings;
 
 /// Settings as they are written: layered, and every key looked at, but not yet verified.

@@ -82,7 +82,8 @@ impl Gateway {
     }
 
     /// Takes other settings in the place of those that are in force. Requests that have begun keep
-    /// theirs to their end; what belongs to the process (`[server]`, `[log]`) stays as it is.
+    /// theirs to their end; what belongs to the process (`[server]`, `[log]`) stays as it is, but for
+    /// the certificate, which new connections get to see.
     pub fn replace_settings(&self, settings: VerifiedSettings) {
         self.shared.settings.rcu(|current| {
             let mut next = settings.clone();
@@ -123,27 +124,33 @@ impl Gateway {
         let listener = listener::bind(&settings.server, user_timeout)?;
         let address = listener.local_addr()?;
         let gateway = self.clone();
-        let server = HttpServer::new(move || {
+        let app = move || {
             App::new()
                 .app_data(web::Data::new(gateway.clone()))
                 .configure(routes::configure)
                 .service(routes::unknown_path())
                 .wrap(TracingLogger::<HeraldRootSpan>::new())
-        })
-        .workers(workers)
-        .backlog(backlog)
-        .max_connections(max_connections)
-        .keep_alive(keep_alive)
-        .client_request_timeout(request_head)
-        // Without it Nagle's algorithm holds each event back for up to 40 ms.
-        .tcp_nodelay(true)
-        // With actix's default a client who leaves is not noticed before the next write.
-        .h1_allow_half_closed(false)
-        // The signals are ours: streams are to end truthfully before the server stops.
-        .disable_signals()
-        .shutdown_timeout(SHUTDOWN_GRACE.as_secs())
-        .listen(listener)?
-        .run();
+        };
+        let server = match listener::tls::acceptor(self) {
+            Some(tls) => {
+                listener::tls::serve(app, tls, listener, &settings.server, SHUTDOWN_GRACE)?
+            }
+            None => HttpServer::new(app)
+                .workers(workers)
+                .backlog(backlog)
+                .max_connections(max_connections)
+                .keep_alive(keep_alive)
+                .client_request_timeout(request_head)
+                // Without it Nagle's algorithm holds each event back for up to 40 ms.
+                .tcp_nodelay(true)
+                // With actix's default a client who leaves is not noticed before the next write.
+                .h1_allow_half_closed(false)
+                // The signals are ours: streams are to end truthfully before the server stops.
+                .disable_signals()
+                .shutdown_timeout(SHUTDOWN_GRACE.as_secs())
+                .listen(listener)?
+                .run(),
+        };
         let handle = server.handle();
         Ok(RunningGateway {
             gateway: self.clone(),

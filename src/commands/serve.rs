@@ -12,7 +12,6 @@ use herald::{
     Gateway,
     drain::Drained,
     settings::{ProcessEnvironment, VerifiedSettings},
-    startup::Shutdown,
     telemetry::subscriber,
 };
 use tokio::sync::oneshot;

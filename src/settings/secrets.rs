@@ -1,9 +1,14 @@
 //! Secrets by reference: the settings say where a secret is, and verification reads it.
 
-use std::{collections::HashMap, fs, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{
+    collections::HashMap,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use schemars::JsonSchema;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::Deserialize;
 
 use super::{diagnostics::Problems, files, origin::join};
@@ -115,30 +120,10 @@ impl SecretReference {
     /// What is wrong. The reference is named only where it cannot be the secret itself, put there by
     /// mistake.
     fn read(&self, source: &dyn SecretSource) -> Result<SecretString, String> {
-        let (secret, place) = match self {
-            Self::Variable(name) => {
-                let place = if self.is_surely_no_secret() {
-                    format!("the variable {name}")
-                } else {
-                    "the variable that `env` names".to_owned()
-                };
-                let secret = source
-                    .variable(name)
-                    .ok_or_else(|| format!("{place} is not set"))?;
-                (secret, place)
-            }
-            Self::File(path) => {
-                let place = if self.is_surely_no_secret() {
-                    format!("the file {}", path.display())
-                } else {
-                    "the file that `file` names".to_owned()
-                };
-                let bytes = files::read(path, MAX_SECRET_BYTES)
-                    .map_err(|reason| format!("{place} cannot be read: {reason}"))?;
-                let secret = String::from_utf8(bytes)
-                    .map_err(|_| format!("{place} holds more than visible ASCII characters"))?;
-                (secret, place)
-            }
+        let bytes = self.read_bytes(source)?;
+        let place = self.place();
+        let Ok(secret) = std::str::from_utf8(bytes.expose_secret()) else {
+            return Err(format!("{place} holds more than visible ASCII characters"));
         };
         let secret = secret.trim_end_matches(['\r', '\n']);
         if secret.is_empty() {
@@ -150,8 +135,46 @@ impl SecretReference {
         Ok(SecretString::from(secret))
     }
 
+    /// Reads the secret as it is, line ends among it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(super) fn read_bytes(&self, source: &dyn SecretSource) -> Result<SecretSlice<u8>, String> {
+        let place = self.place();
+        match self {
+            Self::Variable(name) => match source.variable(name) {
+                Some(secret) => Ok(secret.into_bytes().into()),
+                None => Err(format!("{place} is not set")),
+            },
+            Self::File(path) => match files::read(path, MAX_SECRET_BYTES) {
+                Ok(bytes) => Ok(bytes.into()),
+                Err(reason) => Err(format!("{place} cannot be read: {reason}")),
+            },
+        }
+    }
+
+    /// The file, if it is in one.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Variable(_) => None,
+            Self::File(path) => Some(path),
+        }
+    }
+
+    /// Where it is, without what may be the secret itself.
+    fn place(&self) -> String {
+        match self {
+            Self::Variable(name) if self.is_surely_no_secret() => format!("the variable {name}"),
+            Self::Variable(_) => "the variable that `env` names".to_owned(),
+            Self::File(path) if self.is_surely_no_secret() => {
+                format!("the file {}", path.display())
+            }
+            Self::File(_) => "the file that `file` names".to_owned(),
+        }
+    }
+
     /// Warns of a file that other users of the machine can read or change.
-    fn warn_of_readers(&self, key: &str, problems: &mut Problems<'_>) {
+    pub(super) fn warn_of_readers(&self, key: &str, problems: &mut Problems<'_>) {
         let Self::File(path) = self else { return };
         let Ok(mode) = fs::metadata(path).map(|file| file.permissions().mode() & 0o777) else {
             // It has just been read, and is gone now.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{
     diagnostics::Problems,
     schema::between,
+    tls::TlsSection,
     units::{Size, Time},
 };
 
@@ -36,6 +37,7 @@ pub(super) struct ServerSection {
     drain_delay: Time,
     #[schemars(transform = between("0s", "1h"))]
     drain_timeout: Time,
+    pub(super) tls: Option<TlsSection>,
 }
 
 /// Where and how Herald listens. Settings `[server]`.

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    Auth, Cors, Diagnostics, LogSettings, Models, SecretSource, Sections, ServerSettings, Settings,
-    Severity, StreamBounds, UpstreamBounds, VerifiedProvider, auth,
+    Auth, Cors, Diagnostics, LogSettings, Models, SecretSource, Sections, ServerSettings,
+    ServerTls, Settings, Severity, StreamBounds, UpstreamBounds, VerifiedProvider, auth,
     bounds::ProxySource,
     diagnostics::Problems,
     metadata::SharedPolicies,
@@ -34,6 +34,9 @@ pub struct VerifiedSettings {
     pub auth: Auth,
     /// Settings `[server]`.
     pub server: ServerSettings,
+    /// The public listener's certificate; `None`: it speaks plain HTTP. Whether it speaks TLS is decided
+    /// when it is bound; the certificate follows the settings in force. Settings `[server.tls]`.
+    pub tls: Option<ServerTls>,
     /// Which web pages may read answers in a browser; `None` for none. Settings `[cors]`.
     pub cors: Option<Cors>,
     /// Settings `[log]`.
@@ -95,6 +98,8 @@ impl Sections {
         problems: &mut Problems<'_>,
     ) -> Option<VerifiedSettings> {
         let server = self.server.verify(problems);
+        let tls = self.server.tls.as_ref();
+        let tls = tls.and_then(|tls| tls.verify(secrets, problems));
         let listen = server.as_ref().map(|server| server.listen);
         let auth = auth::verify(self.auth, &self.keys, listen, problems);
         let cors = self.cors.verify(problems);
@@ -115,6 +120,7 @@ impl Sections {
             auth,
             cors,
             server: server?,
+            tls,
             log,
             clocks,
             heartbeat,

@@ -1,12 +1,15 @@
 //! A certificate for one test.
 
-use std::sync::Arc;
+use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
-use rustls::{ServerConfig, pki_types::PrivatePkcs8KeyDer};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivatePkcs8KeyDer},
+};
 
 /// A certificate, the key to it, and the root that signed it, made anew for each test.
 ///
@@ -68,10 +71,39 @@ impl TestCertificate {
         self.leaf.pem()
     }
 
+    /// The certificate as a client gets it to see.
+    #[must_use]
+    pub fn certificate_der(&self) -> &CertificateDer<'static> {
+        self.leaf.der()
+    }
+
     /// The key to it in PEM (PKCS #8).
     #[must_use]
     pub fn key_pem(&self) -> String {
         self.key.serialize_pem()
+    }
+
+    /// Writes `tls.crt` and `tls.key` into a folder, in the place of those that are there, and gives the
+    /// settings `[server.tls]` that name them.
+    ///
+    /// # Panics
+    /// If they cannot be written.
+    #[must_use]
+    pub fn install(&self, folder: &Path) -> String {
+        let install = |name: &str, text: String| {
+            let path = folder.join(name);
+            let mut options = OpenOptions::new();
+            options.write(true).create(true).truncate(true).mode(0o600);
+            let written = options
+                .open(&path)
+                .and_then(|mut file| file.write_all(text.as_bytes()));
+            written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            // JSON strings are TOML strings.
+            serde_json::Value::from(path.display().to_string())
+        };
+        let certificate = install("tls.crt", self.certificate_pem());
+        let key = install("tls.key", self.key_pem());
+        format!("[server.tls]\ncertificate = {certificate}\nkey = {{ file = {key} }}\n")
     }
 
     /// A server's side of TLS 1.2 and 1.3 with this certificate, offering these ALPN protocols.

@@ -160,7 +160,9 @@ impl TestGateway {
     /// What an SDK takes as its base URL.
     #[must_use]
     pub fn base_url(&self) -> String {
-        format!("http://{}/v1", self.address)
+        let is_tls = self.gateway.settings().tls.is_some();
+        let scheme = if is_tls { "https" } else { "http" };
+        format!("{scheme}://{}/v1", self.address)
     }
 
     /// The gateway itself.

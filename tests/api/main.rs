@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod support;
+mod tls;
 
 mod bounds;
 mod cancel;

@@ -117,6 +117,7 @@ fn gateway(
     settings.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     settings.server.workers = 1;
     settings.auth = Auth::Open;
+    settings.tls = None;
     Ok((Gateway::new(settings), name.clone()))
 }
 

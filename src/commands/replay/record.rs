@@ -98,7 +98,7 @@ fn record(arguments: &Arguments, settings: &VerifiedSettings) -> Result<String, 
         let mut signals = Signals::listen().map_err(|error| format!("no signals: {error}"))?;
         tokio::select! {
             answers = ask(settings, model, &completions) => answers,
-            () = signals.next() => Err("told to stop: nothing is kept".to_owned()),
+            _ = signals.next() => Err("told to stop: nothing is kept".to_owned()),
         }
     })?;
     let description = arguments.description.clone().unwrap_or_else(|| {

@@ -10,9 +10,13 @@ const MAX_NAMED: usize = 6;
 /// The whole greeting. The gateway serves all the same where nobody reads it.
 pub(super) fn text(settings: &VerifiedSettings, address: SocketAddr) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let base = format!("http://{}", reachable(address));
+    let scheme = match settings.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    let base = format!("{scheme}://{}", reachable(address));
     let mut text = format!(
-        "herald {version} listens on http://{address}\nand serves {}.\n",
+        "herald {version} listens on {scheme}://{address}\nand serves {}.\n",
         models(settings)
     );
     let Some(model) = settings.models.iter().next() else {
@@ -113,6 +117,24 @@ mod tests {
         let keys = format!("[[keys]]\nid = \"a\"\nsha256 = \"{sha256}\"");
         let text = greeting(&keys, "127.0.0.1:8080");
         assert_eq!(text.matches("Bearer YOUR_KEY").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn a_greeting_of_a_listener_with_tls_says_https() {
+        let folder = std::env::temp_dir().join(format!("herald-greeting-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let tls = herald::testkit::TestCertificate::generate(&["localhost"]).install(&folder);
+        let text = greeting(&tls, "127.0.0.1:8443");
+        std::fs::remove_dir_all(folder).unwrap();
+        assert!(
+            text.contains("listens on https://127.0.0.1:8443\n"),
+            "{text}"
+        );
+        assert_eq!(
+            text.matches("https://127.0.0.1:8443/v1").count(),
+            2,
+            "{text}"
+        );
     }
 
     #[test]
