@@ -66,6 +66,9 @@ fn the_beginning_of_a_drain_ends_no_stream() {
         bench.gateway.drain().begin();
         let reads = reply.rest().await;
         assert_eq!(reads.last().unwrap(), &(secs(60.0), Read::End));
+        // A request runs until the server lets its body go.
+        assert_eq!(bench.gateway.drain().running(), 1);
+        drop(reply);
         bench.gateway.drain().idle().await;
         let refused = bench.stream().await;
         assert_eq!(refused.status.as_u16(), 503);
