@@ -23,6 +23,7 @@ use sha2::{Digest, Sha256};
 use super::{
     diagnostics::Problems,
     files,
+    origin::join,
     secrets::{SecretReference, SecretSource},
 };
 
@@ -108,7 +109,7 @@ impl TlsSection {
             return None;
         }
         let key = problems.take(KEY, read_key(&self.key, secrets));
-        self.key.warn_of_readers(KEY, problems);
+        self.key.warn_of_readers(&join(KEY, "file"), problems);
         let certified_key = Arc::new(CertifiedKey::new(chain?, key?));
         match certified_key.keys_match() {
             Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
