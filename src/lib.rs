@@ -10,6 +10,7 @@ pub mod settings;
 
 pub mod drain;
 mod listener;
+pub mod reload;
 pub mod startup;
 
 // A request comes in.

@@ -23,6 +23,8 @@ mod bounds;
 mod clocks;
 mod cors;
 mod diagnostics;
+mod diff;
+mod effective;
 mod files;
 mod header_lists;
 mod layers;
@@ -30,7 +32,10 @@ mod log;
 mod metadata;
 mod models;
 mod origin;
+mod outside;
 mod providers;
+mod reload;
+mod restart;
 mod schema;
 mod secrets;
 mod server;
@@ -43,7 +48,7 @@ mod verified;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -54,23 +59,31 @@ pub use auth::{Auth, ClientKey};
 pub use bounds::{StreamBounds, UpstreamBounds};
 pub use cors::{AllowedOrigins, Cors};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use diff::{Change, ChangeKind, Diff};
+pub use effective::EffectiveSettings;
 pub use log::{LogFormat, LogSettings};
 pub use models::{FilterRules, Models, VerifiedModel};
 pub use origin::{Origin, Origins, Place};
 pub use providers::{ProviderKind, VerifiedProvider};
+pub use reload::ReloadSettings;
+pub use restart::{PendingRestart, needs_restart};
 pub use schema::json_schema;
 pub use secrets::{ProcessEnvironment, SecretSource, SecretsUnread};
 pub use server::ServerSettings;
 pub use tls::ServerTls;
 pub use verified::VerifiedSettings;
 
+pub(crate) use layers::process_environment;
+
 /// Settings as they are written: layered, and every key looked at, but not yet verified.
 ///
-/// It holds no secret, only where each is.
+/// It holds no secret, only where each is. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    sections: Sections,
-    origins: Origins,
+    sections: Arc<Sections>,
+    /// The layers in one tree, after what is wrong with keys and types was put right.
+    tree: Arc<serde_json::Value>,
+    origins: Arc<Origins>,
     /// What is wrong with keys and types; verification goes on from there, to tell everything.
     found: Found,
 }
@@ -81,6 +94,7 @@ pub struct Settings {
 struct Sections {
     auth: Option<auth::AuthMode>,
     server: server::ServerSection,
+    reload: reload::ReloadSection,
     cors: cors::CorsSection,
     log: log::LogSection,
     clocks: clocks::ClocksSection,
@@ -135,17 +149,26 @@ impl Settings {
     /// # Errors
     /// As `load`.
     pub fn from_toml(text: &str) -> Result<Self, Diagnostics> {
+        Self::from_toml_over(text, &HashMap::new())
+    }
+
+    /// [`from_toml`](Self::from_toml) with an environment.
+    ///
+    /// # Errors
+    /// As `load`.
+    pub fn from_toml_over(
+        text: &str,
+        environment: &HashMap<String, String>,
+    ) -> Result<Self, Diagnostics> {
         let name = "settings";
-        Self::layered(layers::merge(
-            Some(layers::Written { name, text }),
-            &HashMap::new(),
-        ))
+        let written = layers::Written { name, text };
+        Self::layered(layers::merge(Some(written), environment))
     }
 
     /// Where each value was written. Kept apart from the settings, which [`verify`](Self::verify) takes.
     #[must_use]
     pub fn origins(&self) -> Origins {
-        self.origins.clone()
+        Origins::clone(&self.origins)
     }
 
     fn layered(merged: layers::Merged) -> Result<Self, Diagnostics> {
@@ -163,10 +186,12 @@ impl Settings {
         let mut problems = Problems::new(&origins, Found::from(found));
         shape::check(&mut root, &defaults, &mut problems);
         let found = problems.into_found();
-        let sections = shape::read(root).expect("what fits the schema of a type is read as it");
+        let tree: serde_json::Value = shape::read(root).expect("the layers hold what JSON has");
+        let sections = Sections::deserialize(&tree);
         Ok(Self {
-            sections,
-            origins,
+            sections: Arc::new(sections.expect("what fits the schema of a type is read as it")),
+            tree: Arc::new(tree),
+            origins: Arc::new(origins),
             found,
         })
     }

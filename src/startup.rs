@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     io,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
@@ -19,6 +19,7 @@ use crate::{
     listener,
     middleware::HeraldRootSpan,
     providers::replay::library::ReplayLibrary,
+    reload::streams::{CountedStream, StreamCounts},
     routes,
     settings::{Diagnostics, ServerSettings, Settings, VerifiedSettings},
     upstream::http_client::HttpClient,
@@ -33,6 +34,7 @@ pub struct Gateway {
 #[derive(Debug)]
 struct Shared {
     settings: ArcSwap<VerifiedSettings>,
+    streams: StreamCounts,
     drain: Drain,
 }
 
@@ -44,6 +46,7 @@ impl Gateway {
         Self {
             shared: Arc::new(Shared {
                 settings,
+                streams: StreamCounts::default(),
                 drain: Drain::default(),
             }),
         }
@@ -84,6 +87,9 @@ impl Gateway {
     /// Takes other settings in the place of those that are in force. Requests that have begun keep
     /// theirs to their end; what belongs to the process (`[server]`, `[log]`) stays as it is, but for
     /// the certificate, which new connections get to see.
+    ///
+    /// [`SettingsActor`](crate::reload::SettingsActor) does so as a transaction, and keeps account of
+    /// it; this is for programs and tests that have their settings from elsewhere.
     pub fn replace_settings(&self, settings: VerifiedSettings) {
         self.shared.settings.rcu(|current| {
             let mut next = settings.clone();
@@ -96,6 +102,18 @@ impl Gateway {
     #[must_use]
     pub fn settings(&self) -> Arc<VerifiedSettings> {
         self.shared.settings.load_full()
+    }
+
+    /// How many completions, streams and documents alike, still run under each generation of the
+    /// settings. A generation without any is not among them.
+    #[must_use]
+    pub fn streams_by_generation(&self) -> BTreeMap<u64, usize> {
+        self.shared.streams.by_generation()
+    }
+
+    /// Counts a completion until what is returned is dropped.
+    pub(crate) fn count_stream(&self, settings: &VerifiedSettings) -> CountedStream {
+        self.shared.streams.count(settings.generation)
     }
 
     /// The gateway's shutdown.

@@ -11,10 +11,17 @@ use std::{path::Path, process::ExitCode};
 use herald::{
     Gateway,
     drain::Drained,
+    reload::{
+        SettingsActor, SettingsControl, generation::Trigger, messages::ReloadSettings,
+        source::SettingsSource,
+    },
     settings::{ProcessEnvironment, VerifiedSettings},
     telemetry::subscriber,
 };
-use tokio::sync::oneshot;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
 
 use super::{refuse, signals::Signals, verified, write_out};
 
@@ -23,11 +30,13 @@ Exit codes: 0 every request came to its end; 1 it could not listen, or the serve
 command line is wrong; 3 some requests ended with gateway_draining, or were dropped.";
 
 pub(crate) fn run(settings: Option<&Path>) -> ExitCode {
+    // First: it notes how the file is before it is read.
+    let source = SettingsSource::of_process(settings);
     let settings = match verified(settings, &ProcessEnvironment) {
         Ok(settings) => settings,
         Err(refused) => return refused,
     };
-    match serve(settings) {
+    match serve(settings, source) {
         Ok(Drained { cut: 0, .. }) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(SOME_WERE_CUT),
         Err(error) => refuse(error),
@@ -37,8 +46,11 @@ pub(crate) fn run(settings: Option<&Path>) -> ExitCode {
 /// The exit code of a shutdown that did not let every request end.
 const SOME_WERE_CUT: u8 = 3;
 
-fn serve(settings: VerifiedSettings) -> Result<Drained, Box<dyn std::error::Error + Send + Sync>> {
-    subscriber::init(&settings.log)?;
+fn serve(
+    settings: VerifiedSettings,
+    source: SettingsSource,
+) -> Result<Drained, Box<dyn std::error::Error + Send + Sync>> {
+    let log = subscriber::init(&settings.log)?;
     actix_web::rt::System::new().block_on(async {
         // Before anybody can know that it listens, and tell it to stop.
         let mut signals = Signals::listen()?;
@@ -46,6 +58,8 @@ fn serve(settings: VerifiedSettings) -> Result<Drained, Box<dyn std::error::Erro
         let running = gateway.run()?;
         // It serves all the same where nobody can read this.
         let _ = write_out(greeting::text(&gateway.settings(), running.address()).as_bytes());
+        let control = SettingsActor::begin(gateway.clone(), source, Some(log));
+        actix_web::rt::spawn(reload_at_hangups(signal(SignalKind::hangup())?, control));
         let handle = running.handle();
         let (stop, stopped) = oneshot::channel();
         let drain = gateway.clone();
@@ -71,4 +85,17 @@ fn serve(settings: VerifiedSettings) -> Result<Drained, Box<dyn std::error::Erro
         }
         Ok(Drained { drained, cut })
     })
+}
+
+/// SIGHUP: the settings are read anew. What needs a restart is named in the log, the rest is taken.
+async fn reload_at_hangups(mut hangup: Signal, control: SettingsControl) {
+    while hangup.recv().await.is_some() {
+        let reload = ReloadSettings {
+            trigger: Trigger::Sighup,
+            if_match: None,
+            allow_partial: true,
+        };
+        // What came of it stands in the log and in the status.
+        let _ = control.send(reload).await;
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::{fs::File, io::Read, path::Path};
 
+use super::outside;
+
 /// Reads a whole file of at most `most` bytes.
 pub(super) fn read(file: &Path, most: usize) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
@@ -11,5 +13,6 @@ pub(super) fn read(file: &Path, most: usize) -> Result<Vec<u8>, String> {
     if bytes.len() > most {
         return Err(format!("it is larger than {most} bytes"));
     }
+    outside::note(|| format!("the file {}", file.display()), &bytes);
     Ok(bytes)
 }

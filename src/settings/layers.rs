@@ -189,7 +189,7 @@ fn missed_prefix(name: &str) -> Option<String> {
 
 /// The variables of this process that can be ours. One whose name or value is no Unicode is passed
 /// over in the first case, and reads as text with replacement characters in the second.
-pub(super) fn process_environment() -> HashMap<String, String> {
+pub(crate) fn process_environment() -> HashMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .filter(|(name, _)| name.to_uppercase().starts_with("HERALD_"))

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde::Deserialize;
 
-use super::{diagnostics::Problems, files, origin::join};
+use super::{diagnostics::Problems, files, origin::join, outside};
 
 /// Where the variables that secrets are read from come from.
 pub trait SecretSource {
@@ -143,7 +143,10 @@ impl SecretReference {
         let place = self.place();
         match self {
             Self::Variable(name) => match source.variable(name) {
-                Some(secret) => Ok(secret.into_bytes().into()),
+                Some(secret) => {
+                    outside::note(|| format!("the variable {name}"), secret.as_bytes());
+                    Ok(secret.into_bytes().into())
+                }
                 None => Err(format!("{place} is not set")),
             },
             Self::File(path) => match files::read(path, MAX_SECRET_BYTES) {

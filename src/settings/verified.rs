@@ -7,12 +7,13 @@ use std::{
 };
 
 use super::{
-    Auth, Cors, Diagnostics, LogSettings, Models, SecretSource, Sections, ServerSettings,
-    ServerTls, Settings, Severity, StreamBounds, UpstreamBounds, VerifiedProvider, auth,
+    Auth, Cors, Diagnostics, EffectiveSettings, LogSettings, Models, ReloadSettings, SecretSource,
+    Sections, ServerSettings, ServerTls, Settings, Severity, StreamBounds, UpstreamBounds,
+    VerifiedProvider, auth,
     bounds::ProxySource,
     diagnostics::Problems,
     metadata::SharedPolicies,
-    models,
+    models, outside,
     providers::{ProviderSection, Tls},
 };
 use crate::{
@@ -37,6 +38,8 @@ pub struct VerifiedSettings {
     /// The public listener's certificate; `None`: it speaks plain HTTP. Whether it speaks TLS is decided
     /// when it is bound; the certificate follows the settings in force. Settings `[server.tls]`.
     pub tls: Option<ServerTls>,
+    /// Settings `[reload]`.
+    pub reload: ReloadSettings,
     /// Which web pages may read answers in a browser; `None` for none. Settings `[cors]`.
     pub cors: Option<Cors>,
     /// Settings `[log]`.
@@ -59,6 +62,8 @@ pub struct VerifiedSettings {
     pub models: Models,
     /// Where each provider is and how it is connected to: what a worker makes its client from.
     pub client_parts: ClientParts,
+    /// The same as a tree, to be shown and compared.
+    pub effective: EffectiveSettings,
     /// What is allowed but surely not meant.
     pub warnings: Diagnostics,
 }
@@ -72,19 +77,20 @@ impl Settings {
     /// # Errors
     /// Everything that is wrong, warnings among it, in the order of the text.
     pub fn verify(self, secrets: &dyn SecretSource) -> Result<VerifiedSettings, Diagnostics> {
-        let Self {
-            sections,
-            origins,
-            found,
-        } = self;
-        let mut problems = Problems::new(&origins, found);
-        let verified = sections.verify(secrets, &mut problems);
-        let found = Diagnostics::new(problems.into_found().list, Arc::clone(origins.sources()));
+        let mut problems = Problems::new(&self.origins, self.found.clone());
+        let effective = EffectiveSettings::new(self.clone());
+        let (verified, outside) =
+            outside::collect(|| self.sections.verify(effective, secrets, &mut problems));
+        let found = Diagnostics::new(
+            problems.into_found().list,
+            Arc::clone(self.origins.sources()),
+        );
         match verified {
-            Some(verified) if found.count(Severity::Error) == 0 => Ok(VerifiedSettings {
-                warnings: found,
-                ..verified
-            }),
+            Some(mut verified) if found.count(Severity::Error) == 0 => {
+                verified.effective.note_outside(outside);
+                verified.warnings = found;
+                Ok(verified)
+            }
             _ => Err(found),
         }
     }
@@ -93,7 +99,8 @@ impl Settings {
 impl Sections {
     /// The settings, as far as they make sense.
     fn verify(
-        self,
+        &self,
+        effective: EffectiveSettings,
         secrets: &dyn SecretSource,
         problems: &mut Problems<'_>,
     ) -> Option<VerifiedSettings> {
@@ -121,6 +128,7 @@ impl Sections {
             cors,
             server: server?,
             tls,
+            reload: self.reload.verified(),
             log,
             clocks,
             heartbeat,
@@ -130,6 +138,7 @@ impl Sections {
             providers,
             models,
             client_parts,
+            effective,
             warnings: Diagnostics::default(),
         })
     }

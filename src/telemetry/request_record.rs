@@ -14,6 +14,7 @@ use crate::{
     drain::Running,
     error::{GatewayError, HeraldError, Origin},
     metadata::UpstreamMetadata,
+    reload::streams::CountedStream,
     settings::VerifiedModel,
     upstream::messages::Tally,
 };
@@ -83,6 +84,8 @@ pub struct RequestRecord {
     tally: Cell<Tally>,
     /// Makes a shutdown wait until this request is over.
     running: RefCell<Option<Running>>,
+    /// Held so that the completion is counted to its true end.
+    counted: RefCell<Option<CountedStream>>,
 }
 
 #[derive(Debug)]
@@ -115,6 +118,7 @@ impl RequestRecord {
             lost_headers: Cell::default(),
             tally: Cell::default(),
             running: RefCell::default(),
+            counted: RefCell::default(),
         })
     }
 
@@ -144,6 +148,11 @@ impl RequestRecord {
             upstream_model: model.upstream_model.clone(),
             stream,
         });
+    }
+
+    /// Counts it among the completions of its settings' generation, to its end.
+    pub(crate) fn count_in(&self, counted: CountedStream) {
+        *self.counted.borrow_mut() = Some(counted);
     }
 
     /// Whether a provider is asked, so that the response actor says how it ended.

@@ -2,18 +2,34 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
+};
 
 use super::colours::has_colours;
 use crate::settings::{LogFormat, LogSettings};
+
+/// Where the filter of the process's log is changed. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct LogFilter(reload::Handle<EnvFilter, Registry>);
+
+impl LogFilter {
+    /// Puts another filter in the place of the one in force.
+    ///
+    /// # Errors
+    /// The filter cannot be read, or the log is gone.
+    pub fn set(&self, filter: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.0.reload(EnvFilter::try_new(filter)?)?)
+    }
+}
 
 /// Sets the process's subscriber. Lines go to standard error, so that standard output stays the
 /// program's own.
 ///
 /// # Errors
 /// The filter cannot be read, or a subscriber is set already.
-pub fn init(log: &LogSettings) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let filter = EnvFilter::try_new(&log.filter)?;
+pub fn init(log: &LogSettings) -> Result<LogFilter, Box<dyn std::error::Error + Send + Sync>> {
+    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(&log.filter)?);
     let is_pretty = match log.format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Pretty => true,
@@ -31,5 +47,5 @@ pub fn init(log: &LogSettings) -> Result<(), Box<dyn std::error::Error + Send + 
             .with_span_list(false);
         registry.with(json.with_writer(io::stderr)).try_init()?;
     }
-    Ok(())
+    Ok(LogFilter(handle))
 }

@@ -6,7 +6,7 @@ use rustls::ClientConfig;
 
 use crate::{
     providers::replay::{ReplayServer, library::ReplayLibrary},
-    settings::files,
+    settings::{files, outside},
     upstream::{connector::tls::tls_config, http_client::Transport},
 };
 
@@ -35,7 +35,14 @@ impl Tls {
 /// The recordings of a folder, or the embedded ones.
 pub(super) fn replay_transport(recordings: Option<&Path>) -> Result<Transport, String> {
     let library = match recordings {
-        Some(folder) => ReplayLibrary::from_dir(folder).map_err(|error| error.to_string())?,
+        Some(folder) => {
+            let library = ReplayLibrary::from_dir(folder).map_err(|error| error.to_string())?;
+            for name in library.names() {
+                let place = || format!("the recording {name} in {}", folder.display());
+                outside::note(place, format!("{:?}", library.get(name)).as_bytes());
+            }
+            library
+        }
         None => ReplayLibrary::embedded(),
     };
     Ok(Transport::Memory(Arc::new(ReplayServer::new(Arc::new(
