@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod diff;
 mod explain;
 mod replay;
 mod schema;
@@ -57,6 +58,9 @@ enum Command {
     /// Says everything that is wrong with the settings, and where.
     #[command(after_help = check::HELP)]
     Check(check::Arguments),
+    /// Says what changes from one settings file to another.
+    #[command(after_help = diff::HELP)]
+    Diff(diff::Arguments),
     /// Prints the JSON Schema of the settings, for editors.
     #[command(after_help = schema::HELP)]
     Schema,
@@ -76,6 +80,7 @@ impl CommandLine {
         match self.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(settings),
             Command::Check(arguments) => check::run(settings, &arguments),
+            Command::Diff(arguments) => diff::run(&arguments),
             Command::Schema => schema::run(),
             Command::Explain(arguments) => explain::run(&arguments, settings),
             Command::Replay(arguments) => replay::run(&arguments, settings),

@@ -71,6 +71,12 @@ impl Diff {
         Self { changes }
     }
 
+    /// All of it as a JSON array of objects, one for each [`Change`].
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        serde_json::to_value(self).expect("texts and values are JSON")
+    }
+
     /// Whether nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {

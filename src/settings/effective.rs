@@ -94,13 +94,18 @@ impl EffectiveSettings {
     }
 
     /// What keeps these settings from following those, although they are right in themselves: a file
-    /// that lost everything was cut short, or is just being written.
+    /// that lost its end was cut short, or is just being written.
     #[must_use]
     pub fn refusal_to_follow(&self, earlier: &Self) -> Option<Diagnostics> {
         let (problem, hint) = if self.plays_built_in() && !earlier.plays_built_in() {
             (
                 "no [[providers]] and no [[models]] are left, so that recordings would be served",
                 "to serve them, write the provider: [[providers]] with kind = \"replay\"",
+            )
+        } else if self.is_open_by_silence() && earlier.has_keys() {
+            (
+                "no [[keys]] are left, so that everybody could call",
+                "to let everybody call, write auth = \"none\"",
             )
         } else if self.file_is_empty() && !earlier.file_is_empty() {
             (
@@ -123,6 +128,15 @@ impl EffectiveSettings {
         origins.is_built_in("providers") && origins.is_built_in("models")
     }
 
+    fn has_keys(&self) -> bool {
+        let keys = self.value("keys").and_then(Value::as_array);
+        keys.is_some_and(|keys| !keys.is_empty())
+    }
+
+    fn is_open_by_silence(&self) -> bool {
+        !self.has_keys() && self.value("auth").is_none()
+    }
+
     fn file_is_empty(&self) -> bool {
         let own = self.written.origins.sources().last();
         own.is_none_or(|own| own.is_built_in() || own.entries().next().is_none())
@@ -139,9 +153,9 @@ impl EffectiveSettings {
         let value = earlier.value(key).cloned();
         let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
         let tree = Arc::make_mut(&mut self.tree);
-        let mut table = section.split('.').filter(|name| !name.is_empty());
-        let mut table = table.try_fold(tree, |at, name| at.get_mut(name));
-        let Some(table) = table.as_mut().and_then(|table| table.as_object_mut()) else {
+        let mut path = section.split('.').filter(|name| !name.is_empty());
+        let table = path.try_fold(tree, |at, name| at.get_mut(name));
+        let Some(table) = table.and_then(Value::as_object_mut) else {
             return;
         };
         match value {

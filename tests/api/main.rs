@@ -18,6 +18,7 @@ mod metadata_event;
 mod models;
 mod mounted;
 mod outcome;
+mod reload;
 mod requests;
 mod settings;
 mod shutdown;

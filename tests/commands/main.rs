@@ -5,6 +5,7 @@
 mod support;
 
 mod check;
+mod diff;
 mod explain;
 mod help;
 mod output;

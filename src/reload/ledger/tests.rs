@@ -91,7 +91,7 @@ fn what_is_refused_changes_nothing_and_the_status_says_why() {
 }
 
 #[test]
-fn settings_that_lost_their_providers_or_everything_do_not_follow_those_that_had_them() {
+fn settings_that_lost_their_providers_their_keys_or_everything_do_not_follow_those_that_had_them() {
     let (gateway, mut ledger) = ledger();
     for cut_short in ["", "[clocks]\nidle = \"9s\"\n", "# Only a comment."] {
         let refused = ledger.take(candidate(cut_short), BY_FILE).unwrap_err();
@@ -103,6 +103,22 @@ fn settings_that_lost_their_providers_or_everything_do_not_follow_those_that_had
     // The same hold for a dry run, and an admin who means it writes so.
     assert!(ledger.judge(candidate("")).is_err());
     assert_eq!(gateway.settings().generation, 1);
+
+    let keys = "[[keys]]\nid = \"k\"\n\
+        sha256 = \"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"";
+    let with_keys = candidate(&format!("{REPLAY}{keys}")).unwrap();
+    let mut ledger = Ledger::new(Gateway::new(with_keys), None, None);
+    let refused = ledger.take(tuned(""), BY_FILE).unwrap_err();
+    assert!(
+        refused.to_string().contains("everybody could call"),
+        "{refused}"
+    );
+    assert!(
+        ledger
+            .take(tuned("auth = \"none\""), BY_FILE)
+            .unwrap()
+            .is_changed
+    );
 
     let gateway = Gateway::new(candidate("[clocks]\nidle = \"9s\"").unwrap());
     let mut ledger = Ledger::new(gateway, None, None);

@@ -1,0 +1,289 @@
+//! Settings change while Herald runs.
+
+mod storm;
+
+use std::{
+    collections::HashMap,
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use herald::{
+    Gateway,
+    reload::{
+        SettingsActor, SettingsControl,
+        generation::Trigger,
+        messages::ReloadSettings,
+        source::SettingsSource,
+        status::{AttemptOutcome, ReloadStatus},
+    },
+    testkit::{ScriptedProvider, TestGateway},
+};
+use tempfile::TempDir;
+
+/// How long a change may take before a test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A Herald whose settings stand in a file that is watched.
+struct Watched {
+    folder: TempDir,
+    file: PathBuf,
+    control: SettingsControl,
+    gateway: TestGateway,
+    provider: String,
+}
+
+impl Watched {
+    /// With `herald.toml` in a folder of its own.
+    async fn start(provider: &ScriptedProvider) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("herald.toml");
+        fs::write(&file, settings(&provider.base_url(), "[clocks]")).unwrap();
+        Self::over(provider, folder, file).await
+    }
+
+    async fn over(provider: &ScriptedProvider, folder: TempDir, file: PathBuf) -> Self {
+        let source = SettingsSource::new(Some(&file), HashMap::new(), HashMap::new());
+        let gateway = Gateway::new(source.load().unwrap());
+        let control = SettingsActor::begin(gateway.clone(), source, None);
+        Self {
+            folder,
+            file,
+            control,
+            gateway: TestGateway::run(gateway).await,
+            provider: provider.base_url(),
+        }
+    }
+
+    /// A whole settings file with this beside.
+    fn text(&self, beside: &str) -> String {
+        settings(&self.provider, beside)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file beside the settings' and puts it in their place.
+    fn replace(&self, text: &str) {
+        let new = self.path("herald.toml.new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, &self.file).unwrap();
+    }
+
+    /// Waits for a status.
+    async fn status(&self, wanted: impl Fn(&ReloadStatus) -> bool) -> Arc<ReloadStatus> {
+        let mut status = self.control.subscribe();
+        let found = tokio::time::timeout(PATIENCE, status.wait_for(|status| wanted(status))).await;
+        match found {
+            Ok(found) => Arc::clone(&found.unwrap()),
+            Err(_) => panic!("not in time: {:#?}", self.control.status()),
+        }
+    }
+
+    async fn generation(&self, number: u64) -> Arc<ReloadStatus> {
+        self.status(|status| status.generation.number == number)
+            .await
+    }
+
+    /// Waits for a refusal that says this, and looks that nothing else has changed.
+    async fn refused(&self, reason: &str) {
+        let before = self.control.gateway().settings();
+        let says = |status: &ReloadStatus| {
+            let attempt = status.last_attempt.as_ref();
+            attempt.is_some_and(|attempt| {
+                let told = attempt.reason.as_deref().unwrap_or_default();
+                attempt.outcome == AttemptOutcome::Refused && told.contains(reason)
+            })
+        };
+        self.status(says).await;
+        assert!(Arc::ptr_eq(&before, &self.control.gateway().settings()));
+    }
+
+    fn idle(&self) -> Duration {
+        self.control.gateway().settings().clocks.idle
+    }
+}
+
+fn settings(provider: &str, beside: &str) -> String {
+    format!(
+        "[server]\nlisten = \"127.0.0.1:0\"\nworkers = 2\n\
+         [upstream]\nproxy = \"none\"\n\
+         [reload]\ndebounce = \"20ms\"\nhistory = 3\n{beside}\n\
+         [[providers]]\nid = \"scripted\"\nkind = \"openai\"\nbase_url = \"{provider}\"\n\
+         [[models]]\nid = \"scripted-model\"\n\
+         targets = [{{ provider = \"scripted\", model = \"scripted-model\" }}]\n"
+    )
+}
+
+fn idle(seconds: u64) -> String {
+    format!("[clocks]\nidle = \"{seconds}s\"")
+}
+
+#[actix_web::test]
+async fn a_file_that_is_written_in_place_replaced_or_moved_away_and_back_is_taken() {
+    let provider = ScriptedProvider::start([]).await;
+    let herald = Watched::start(&provider).await;
+    assert!(herald.control.status().is_watched);
+
+    fs::write(&herald.file, herald.text(&idle(7))).unwrap();
+    let taken = herald.generation(2).await;
+    assert_eq!(taken.generation.trigger, Trigger::File);
+    assert_eq!(herald.idle().as_secs(), 7);
+
+    herald.replace(&herald.text(&idle(8)));
+    herald.generation(3).await;
+    assert_eq!(herald.idle().as_secs(), 8);
+
+    // As vim does it: the old one aside, a new one in its place.
+    fs::rename(&herald.file, herald.path("herald.toml~")).unwrap();
+    herald.refused("cannot read the settings file").await;
+    fs::write(&herald.file, herald.text(&idle(9))).unwrap();
+    let taken = herald.generation(4).await;
+    assert_eq!(herald.idle().as_secs(), 9);
+    let kept: Vec<_> = taken.history.iter().map(|kept| kept.number).collect();
+    assert_eq!(kept, [2, 3, 4], "as many as reload.history says");
+}
+
+#[actix_web::test]
+async fn the_links_of_a_mounted_config_map_are_followed() {
+    let provider = ScriptedProvider::start([]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mount = folder.path().join("etc");
+    // As the kubelet does it: a folder for each version, and one link that is swapped.
+    let version = |number: u64| {
+        let name = format!("..{number}");
+        fs::create_dir_all(mount.join(&name)).unwrap();
+        let text = settings(&provider.base_url(), &idle(number));
+        fs::write(mount.join(&name).join("herald.toml"), text).unwrap();
+        symlink(&name, mount.join("..data_tmp")).unwrap();
+        fs::rename(mount.join("..data_tmp"), mount.join("..data")).unwrap();
+    };
+    version(1);
+    symlink("..data/herald.toml", mount.join("herald.toml")).unwrap();
+    let file = mount.join("herald.toml");
+    let herald = Watched::over(&provider, folder, file).await;
+    for number in 2..=5 {
+        version(number);
+        fs::remove_dir_all(mount.join(format!("..{}", number - 1))).unwrap();
+        herald.generation(number).await;
+        assert_eq!(herald.idle().as_secs(), number);
+    }
+}
+
+#[actix_web::test]
+async fn a_folder_that_goes_and_comes_back_is_found_again() {
+    let provider = ScriptedProvider::start([]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    fs::create_dir(&inner).unwrap();
+    let file = inner.join("herald.toml");
+    fs::write(&file, settings(&provider.base_url(), "")).unwrap();
+    let herald = Watched::over(&provider, folder, file.clone()).await;
+    for number in 2..=4 {
+        fs::remove_dir_all(&inner).unwrap();
+        herald.refused("cannot read the settings file").await;
+        fs::create_dir(&inner).unwrap();
+        fs::write(&file, herald.text(&idle(number))).unwrap();
+        herald.generation(number).await;
+    }
+}
+
+#[actix_web::test]
+async fn what_cannot_be_served_is_refused_and_the_last_good_settings_stay() {
+    let provider = ScriptedProvider::start([]).await;
+    let herald = Watched::start(&provider).await;
+    let whole = herald.text(&idle(7));
+
+    // Truncated, as by an editor that opens it to write.
+    fs::write(&herald.file, "").unwrap();
+    herald.refused("recordings would be served").await;
+    // Half written, at the end of a line: TOML, but not all of it.
+    let half = whole.find("[[models]]").unwrap();
+    fs::write(&herald.file, &whole[..half]).unwrap();
+    herald.refused("models").await;
+    // Half written, within one.
+    fs::write(&herald.file, &whole[..half - 4]).unwrap();
+    herald.refused("invalid basic string").await;
+    fs::write(&herald.file, b"\xff").unwrap();
+    herald.refused("it is not UTF-8").await;
+    fs::remove_file(&herald.file).unwrap();
+    herald.refused("No such file").await;
+    fs::create_dir(&herald.file).unwrap();
+    herald.refused("Is a directory").await;
+    fs::remove_dir(&herald.file).unwrap();
+
+    herald.replace(&whole);
+    let status = herald.generation(2).await;
+    assert_eq!(status.last_attempt.as_ref().unwrap().reason, None);
+    assert!(status.counts.refused >= 6, "{:?}", status.counts);
+}
+
+#[actix_web::test]
+async fn a_secret_that_vanished_is_refused_and_one_that_changed_is_a_generation() {
+    let provider = ScriptedProvider::start([]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secrets-elsewhere");
+    fs::write(&secret, "sk-first").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let file = folder.path().join("herald.toml");
+    let with_key = |text: String| {
+        let key = format!("api_key = {{ file = {secret:?} }}\n[[models]]");
+        text.replace("[[models]]", &key)
+    };
+    fs::write(&file, with_key(settings(&provider.base_url(), ""))).unwrap();
+    let herald = Watched::over(&provider, folder, file).await;
+
+    let reload = || ReloadSettings {
+        trigger: Trigger::Sighup,
+        if_match: None,
+        allow_partial: true,
+    };
+    let hash = herald.control.status().generation.content_hash.clone();
+    fs::write(&secret, "sk-second").unwrap();
+    let taken = herald.control.send(reload()).await.unwrap();
+    assert_eq!((taken.is_changed, taken.generation.number), (true, 2));
+    assert_eq!(taken.generation.content_hash, hash);
+    assert_eq!(
+        taken.changes.to_string(),
+        format!("~ the file {}: changed\n", secret.display())
+    );
+
+    fs::remove_file(&secret).unwrap();
+    let refused = herald.control.send(reload()).await.unwrap_err().to_string();
+    assert!(refused.contains("providers[0].api_key"), "{refused}");
+    assert!(!refused.contains("sk-"), "{refused}");
+    assert_eq!(herald.control.gateway().settings().generation, 2);
+}
+
+#[actix_web::test]
+async fn a_watch_that_is_switched_off_takes_nothing_until_it_is_asked() {
+    let provider = ScriptedProvider::start([]).await;
+    let herald = Watched::start(&provider).await;
+    let unwatched = |beside: &str| {
+        let text = herald.text(beside);
+        text.replace("[reload]", "[reload]\nwatch = false")
+    };
+    herald.replace(&unwatched(""));
+    assert!(!herald.generation(2).await.is_watched);
+    herald.replace(&unwatched(&idle(7)));
+    let reload = ReloadSettings {
+        trigger: Trigger::Admin,
+        if_match: None,
+        allow_partial: false,
+    };
+    let taken = herald.control.send(reload).await.unwrap();
+    assert_eq!(taken.generation.number, 3);
+    assert_eq!(taken.generation.trigger, Trigger::Admin);
+}
+
+/// Reads a file of this process's own.
+fn resident_kib() -> u64 {
+    let status = fs::read_to_string(Path::new("/proc/self/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.unwrap().trim().trim_end_matches(" kB");
+    kib.parse().unwrap()
+}
