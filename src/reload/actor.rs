@@ -29,6 +29,8 @@ pub struct SettingsActor {
     gateway: Gateway,
     source: Arc<SettingsSource>,
     ledger: Ledger,
+    /// Until the task has it.
+    watch: Option<FileWatch>,
     /// The task that waits for changes of the file.
     watching: Option<JoinHandle<()>>,
 }
@@ -48,12 +50,15 @@ impl SettingsActor {
         log: Option<LogFilter>,
     ) -> SettingsControl {
         let file = source.file().map(|file| file.display().to_string());
-        let ledger = Ledger::new(gateway.clone(), file, log);
+        // Before it starts, so that the first status already says so.
+        let watch = FileWatch::begin(&source);
+        let ledger = Ledger::new(gateway.clone(), file, watch.is_some(), log);
         let status = ledger.status();
         let actor = Self {
             gateway: gateway.clone(),
             source: Arc::new(source),
             ledger,
+            watch,
             watching: None,
         };
         SettingsControl {
@@ -90,12 +95,10 @@ impl Actor for SettingsActor {
     type Context = Context<Self>;
 
     fn started(&mut self, context: &mut Self::Context) {
-        let Some(watch) = FileWatch::begin(&self.source) else {
-            return;
-        };
-        self.ledger.note_watch();
-        let watching = watch.run(self.gateway.clone(), context.address().downgrade());
-        self.watching = Some(actix::spawn(watching));
+        if let Some(watch) = self.watch.take() {
+            let watching = watch.run(self.gateway.clone(), context.address().downgrade());
+            self.watching = Some(actix::spawn(watching));
+        }
     }
 }
 

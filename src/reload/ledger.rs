@@ -49,12 +49,18 @@ struct Entry {
 
 impl Ledger {
     /// Begins with what the gateway has.
-    pub(super) fn new(gateway: Gateway, file: Option<String>, log: Option<LogFilter>) -> Self {
-        let current = entry_of(&gateway.settings(), Trigger::Start, None);
+    pub(super) fn new(
+        gateway: Gateway,
+        file: Option<String>,
+        can_watch: bool,
+        log: Option<LogFilter>,
+    ) -> Self {
+        let settings = gateway.settings();
+        let current = entry_of(&settings, Trigger::Start, None);
         let status = ReloadStatus {
             generation: current.generation.clone(),
             file,
-            is_watched: false,
+            is_watched: can_watch && settings.reload.watch,
             last_attempt: None,
             counts: ReloadCounts::default(),
             pending_restart: Vec::new(),
@@ -62,7 +68,7 @@ impl Ledger {
         };
         Self {
             gateway,
-            can_watch: false,
+            can_watch,
             log,
             kept: VecDeque::from([current]),
             status: watch::Sender::new(Arc::new(status)),
@@ -72,12 +78,6 @@ impl Ledger {
     /// Where the status is read; it changes with every look at the settings.
     pub(super) fn status(&self) -> watch::Receiver<Arc<ReloadStatus>> {
         self.status.subscribe()
-    }
-
-    /// Notes that the file can be watched.
-    pub(super) fn note_watch(&mut self) {
-        self.can_watch = true;
-        self.publish(|_| {});
     }
 
     /// Whether the settings in force are those that a caller means.

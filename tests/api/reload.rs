@@ -29,7 +29,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A Herald whose settings stand in a file that is watched.
 struct Watched {
-    folder: TempDir,
     file: PathBuf,
     control: SettingsControl,
     gateway: TestGateway,
@@ -37,20 +36,18 @@ struct Watched {
 }
 
 impl Watched {
-    /// With `herald.toml` in a folder of its own.
-    async fn start(provider: &ScriptedProvider) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    /// With a new `herald.toml` in a folder.
+    async fn start(provider: &ScriptedProvider, folder: &TempDir) -> Self {
         let file = folder.path().join("herald.toml");
         fs::write(&file, settings(&provider.base_url(), "[clocks]")).unwrap();
-        Self::over(provider, folder, file).await
+        Self::over(provider, file).await
     }
 
-    async fn over(provider: &ScriptedProvider, folder: TempDir, file: PathBuf) -> Self {
+    async fn over(provider: &ScriptedProvider, file: PathBuf) -> Self {
         let source = SettingsSource::new(Some(&file), HashMap::new(), HashMap::new());
         let gateway = Gateway::new(source.load().unwrap());
         let control = SettingsActor::begin(gateway.clone(), source, None);
         Self {
-            folder,
             file,
             control,
             gateway: TestGateway::run(gateway).await,
@@ -64,7 +61,7 @@ impl Watched {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.file.with_file_name(name)
     }
 
     /// Writes a file beside the settings' and puts it in their place.
@@ -126,7 +123,8 @@ fn idle(seconds: u64) -> String {
 #[actix_web::test]
 async fn a_file_that_is_written_in_place_replaced_or_moved_away_and_back_is_taken() {
     let provider = ScriptedProvider::start([]).await;
-    let herald = Watched::start(&provider).await;
+    let folder = tempfile::tempdir().unwrap();
+    let herald = Watched::start(&provider, &folder).await;
     assert!(herald.control.status().is_watched);
 
     fs::write(&herald.file, herald.text(&idle(7))).unwrap();
@@ -165,7 +163,7 @@ async fn the_links_of_a_mounted_config_map_are_followed() {
     version(1);
     symlink("..data/herald.toml", mount.join("herald.toml")).unwrap();
     let file = mount.join("herald.toml");
-    let herald = Watched::over(&provider, folder, file).await;
+    let herald = Watched::over(&provider, file).await;
     for number in 2..=5 {
         version(number);
         fs::remove_dir_all(mount.join(format!("..{}", number - 1))).unwrap();
@@ -182,7 +180,7 @@ async fn a_folder_that_goes_and_comes_back_is_found_again() {
     fs::create_dir(&inner).unwrap();
     let file = inner.join("herald.toml");
     fs::write(&file, settings(&provider.base_url(), "")).unwrap();
-    let herald = Watched::over(&provider, folder, file.clone()).await;
+    let herald = Watched::over(&provider, file.clone()).await;
     for number in 2..=4 {
         fs::remove_dir_all(&inner).unwrap();
         herald.refused("cannot read the settings file").await;
@@ -193,9 +191,33 @@ async fn a_folder_that_goes_and_comes_back_is_found_again() {
 }
 
 #[actix_web::test]
+async fn a_folder_in_whose_place_another_is_put_is_left_for_that() {
+    let provider = ScriptedProvider::start([]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let write = |name: &str, seconds| {
+        let text = settings(&provider.base_url(), &idle(seconds));
+        fs::write(path(name).join("herald.toml"), text).unwrap();
+    };
+    for name in ["current", "next"] {
+        fs::create_dir(path(name)).unwrap();
+    }
+    write("current", 1);
+    write("next", 2);
+    let (current, next, old) = (path("current"), path("next"), path("old"));
+    let herald = Watched::over(&provider, current.join("herald.toml")).await;
+    fs::rename(&current, &old).unwrap();
+    fs::rename(&next, &current).unwrap();
+    herald.generation(2).await;
+    write("current", 3);
+    herald.generation(3).await;
+}
+
+#[actix_web::test]
 async fn what_cannot_be_served_is_refused_and_the_last_good_settings_stay() {
     let provider = ScriptedProvider::start([]).await;
-    let herald = Watched::start(&provider).await;
+    let folder = tempfile::tempdir().unwrap();
+    let herald = Watched::start(&provider, &folder).await;
     let whole = herald.text(&idle(7));
 
     // Truncated, as by an editor that opens it to write.
@@ -204,7 +226,7 @@ async fn what_cannot_be_served_is_refused_and_the_last_good_settings_stay() {
     // Half written, at the end of a line: TOML, but not all of it.
     let half = whole.find("[[models]]").unwrap();
     fs::write(&herald.file, &whole[..half]).unwrap();
-    herald.refused("models").await;
+    herald.refused("there is nothing to serve").await;
     // Half written, within one.
     fs::write(&herald.file, &whole[..half - 4]).unwrap();
     herald.refused("invalid basic string").await;
@@ -235,7 +257,7 @@ async fn a_secret_that_vanished_is_refused_and_one_that_changed_is_a_generation(
         text.replace("[[models]]", &key)
     };
     fs::write(&file, with_key(settings(&provider.base_url(), ""))).unwrap();
-    let herald = Watched::over(&provider, folder, file).await;
+    let herald = Watched::over(&provider, file).await;
 
     let reload = || ReloadSettings {
         trigger: Trigger::Sighup,
@@ -262,7 +284,8 @@ async fn a_secret_that_vanished_is_refused_and_one_that_changed_is_a_generation(
 #[actix_web::test]
 async fn a_watch_that_is_switched_off_takes_nothing_until_it_is_asked() {
     let provider = ScriptedProvider::start([]).await;
-    let herald = Watched::start(&provider).await;
+    let folder = tempfile::tempdir().unwrap();
+    let herald = Watched::start(&provider, &folder).await;
     let unwatched = |beside: &str| {
         let text = herald.text(beside);
         text.replace("[reload]", "[reload]\nwatch = false")

@@ -16,7 +16,7 @@ fn tuned(toml: &str) -> Candidate {
 
 fn ledger() -> (Gateway, Ledger) {
     let gateway = Gateway::new(tuned("").unwrap());
-    (gateway.clone(), Ledger::new(gateway, None, None))
+    (gateway.clone(), Ledger::new(gateway, None, false, None))
 }
 
 const BY_FILE: Wanted = Wanted {
@@ -107,7 +107,7 @@ fn settings_that_lost_their_providers_their_keys_or_everything_do_not_follow_tho
     let keys = "[[keys]]\nid = \"k\"\n\
         sha256 = \"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"";
     let with_keys = candidate(&format!("{REPLAY}{keys}")).unwrap();
-    let mut ledger = Ledger::new(Gateway::new(with_keys), None, None);
+    let mut ledger = Ledger::new(Gateway::new(with_keys), None, false, None);
     let refused = ledger.take(tuned(""), BY_FILE).unwrap_err();
     assert!(
         refused.to_string().contains("everybody could call"),
@@ -121,7 +121,7 @@ fn settings_that_lost_their_providers_their_keys_or_everything_do_not_follow_tho
     );
 
     let gateway = Gateway::new(candidate("[clocks]\nidle = \"9s\"").unwrap());
-    let mut ledger = Ledger::new(gateway, None, None);
+    let mut ledger = Ledger::new(gateway, None, false, None);
     let refused = ledger.take(candidate("\n"), BY_FILE).unwrap_err();
     assert!(
         refused.to_string().contains("has become empty"),
