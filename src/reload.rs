@@ -6,7 +6,7 @@
 //! begins from now on, or none. Requests never wait for it: they take a snapshot from the
 //! [`Gateway`](crate::Gateway).
 //!
-//! **Invariant.** Only the actor's [`Ledger`] replaces the settings of a gateway that has one.
+//! **Invariant.** Only the actor's ledger replaces the settings of a gateway that has one.
 
 mod actor;
 pub mod generation;
