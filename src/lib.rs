@@ -10,8 +10,12 @@ pub mod settings;
 
 pub mod drain;
 mod listener;
+pub mod readiness;
 pub mod reload;
 pub mod startup;
+
+// Beside the public listener: the one for whoever runs Herald.
+mod admin;
 
 // A request comes in.
 mod middleware;

@@ -7,7 +7,11 @@
 
 pub(crate) mod tls;
 
-use std::{io, net::TcpListener, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -21,34 +25,63 @@ use crate::settings::ServerSettings;
 /// # Errors
 /// What the system said, with the setting and the address before it.
 pub(crate) fn bind(settings: &ServerSettings, user_timeout: Duration) -> io::Result<TcpListener> {
-    try_bind(settings, user_timeout).map_err(|error| {
-        let reason = match error.kind() {
-            io::ErrorKind::AddrInUse => "the address is in use by another program".to_owned(),
-            io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
-            _ => error.to_string(),
-        };
-        let listen = settings.listen;
-        io::Error::new(
-            error.kind(),
-            format!("server.listen = \"{listen}\": {reason}"),
-        )
+    let ServerSettings {
+        listen,
+        send_buffer,
+        backlog,
+        ..
+    } = *settings;
+    try_bind(listen, send_buffer, backlog, user_timeout)
+        .map_err(|error| refused("server.listen", listen, &error, ""))
+}
+
+/// Binds the address of `admin.listen` likewise.
+///
+/// # Errors
+/// As [`bind`].
+pub(crate) fn bind_admin(
+    listen: SocketAddr,
+    backlog: u32,
+    user_timeout: Duration,
+) -> io::Result<TcpListener> {
+    try_bind(listen, ADMIN_SEND_BUFFER, backlog, user_timeout).map_err(|error| {
+        let hint = "; write another, or \"off\" for no admin listener";
+        refused("admin.listen", listen, &error, hint)
     })
 }
 
-fn try_bind(settings: &ServerSettings, user_timeout: Duration) -> io::Result<TcpListener> {
-    let domain = Domain::for_address(settings.listen);
+/// Kernel send buffer of a connection to the admin listener, in bytes.
+const ADMIN_SEND_BUFFER: usize = 256 << 10;
+
+fn refused(setting: &str, listen: SocketAddr, error: &io::Error, hint: &str) -> io::Error {
+    let reason = match error.kind() {
+        io::ErrorKind::AddrInUse => "the address is in use by another program".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+        _ => error.to_string(),
+    };
+    let text = format!("{setting} = \"{listen}\": {reason}{hint}");
+    io::Error::new(error.kind(), text)
+}
+
+fn try_bind(
+    listen: SocketAddr,
+    send_buffer: usize,
+    backlog: u32,
+    user_timeout: Duration,
+) -> io::Result<TcpListener> {
+    let domain = Domain::for_address(listen);
     let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     // On Windows the option means something else: two programs on one address.
     #[cfg(not(windows))]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    socket.set_send_buffer_size(settings.send_buffer)?;
+    socket.set_send_buffer_size(send_buffer)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
     socket.set_tcp_user_timeout(Some(user_timeout))?;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = user_timeout;
-    socket.bind(&settings.listen.into())?;
-    socket.listen(i32::try_from(settings.backlog).unwrap_or(i32::MAX))?;
+    socket.bind(&listen.into())?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
 }
 
@@ -97,6 +130,14 @@ mod tests {
         assert_eq!(
             second.to_string(),
             format!("server.listen = \"{taken}\": the address is in use by another program")
+        );
+        let admin = bind_admin(taken, 1, Duration::from_secs(30)).unwrap_err();
+        assert_eq!(
+            admin.to_string(),
+            format!(
+                "admin.listen = \"{taken}\": the address is in use by another program; write \
+                 another, or \"off\" for no admin listener"
+            )
         );
     }
 }

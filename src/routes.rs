@@ -3,7 +3,7 @@
 mod admission;
 mod completions;
 mod failure;
-mod health;
+pub(crate) mod health;
 mod models;
 
 use actix_web::{

@@ -18,6 +18,7 @@
 //! **Invariants.** Unknown keys are refused, in every table. No error repeats a value that may be a
 //! secret. Nothing downstream of [`Settings::verify`] checks a setting again.
 
+mod admin;
 mod auth;
 mod bounds;
 mod clocks;
@@ -55,6 +56,7 @@ use serde::Deserialize;
 
 use diagnostics::{Found, Problems};
 
+pub use admin::{AdminSettings, AdminToken};
 pub use auth::{Auth, ClientKey};
 pub use bounds::{StreamBounds, UpstreamBounds};
 pub use cors::{AllowedOrigins, Cors};
@@ -95,6 +97,7 @@ struct Sections {
     auth: Option<auth::AuthMode>,
     server: server::ServerSection,
     reload: reload::ReloadSection,
+    admin: admin::AdminSection,
     cors: cors::CorsSection,
     log: log::LogSection,
     clocks: clocks::ClocksSection,

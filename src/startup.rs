@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use tracing_actix_web::TracingLogger;
 
 use crate::{
+    admin::{self, AdminServer},
     drain::{Drain, Drained},
     listener,
     middleware::HeraldRootSpan,
@@ -78,6 +79,7 @@ impl Gateway {
         let settings = Settings::from_toml(&toml)?;
         let mut settings = settings.verify(&HashMap::new())?;
         settings.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        settings.admin.listen = None;
         settings.server.workers = 1;
         Ok(Self::new(
             settings.with_transport("replay", recordings.into()),
@@ -122,10 +124,11 @@ impl Gateway {
         &self.shared.drain
     }
 
-    /// Binds the public listener and returns the running server with its address.
+    /// Binds the public listener, and the admin listener unless it is off, and returns the running
+    /// servers with their addresses.
     ///
     /// # Errors
-    /// The address cannot be bound.
+    /// An address cannot be bound.
     pub fn run(&self) -> io::Result<RunningGateway> {
         let settings = self.settings();
         let ServerSettings {
@@ -141,6 +144,7 @@ impl Gateway {
         let user_timeout = settings.clocks.client_write.mul_f32(1.25);
         let listener = listener::bind(&settings.server, user_timeout)?;
         let address = listener.local_addr()?;
+        let admin = admin::bind(self)?;
         let gateway = self.clone();
         let app = move || {
             App::new()
@@ -175,6 +179,7 @@ impl Gateway {
             address,
             handle,
             server,
+            admin,
         })
     }
 }
@@ -201,6 +206,7 @@ pub struct RunningGateway {
     address: std::net::SocketAddr,
     handle: ServerHandle,
     server: actix_web::dev::Server,
+    admin: Option<AdminServer>,
 }
 
 impl std::fmt::Debug for RunningGateway {
@@ -218,6 +224,12 @@ impl RunningGateway {
         self.address
     }
 
+    /// Where the admin listener listens; `None` where it is off.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(AdminServer::address)
+    }
+
     /// Stops the server at once when used.
     #[must_use]
     pub fn handle(&self) -> ServerHandle {
@@ -225,11 +237,21 @@ impl RunningGateway {
     }
 
     /// Serves until `stop` resolves, then drains: readiness goes off, requests that were let in may go
-    /// on for `server.drain_timeout`, and what is left ends with `gateway_draining`.
+    /// on for `server.drain_timeout`, and what is left ends with `gateway_draining`. The admin
+    /// listener answers to the very end.
     ///
     /// # Errors
     /// The server failed.
-    pub async fn serve(self, stop: impl Future<Output = Shutdown>) -> io::Result<Drained> {
+    pub async fn serve(mut self, stop: impl Future<Output = Shutdown>) -> io::Result<Drained> {
+        let admin = self.admin.take();
+        let public = self.serve_public(stop);
+        match admin {
+            Some(admin) => admin.beside(public).await,
+            None => public.await,
+        }
+    }
+
+    async fn serve_public(self, stop: impl Future<Output = Shutdown>) -> io::Result<Drained> {
         let Self {
             gateway,
             handle,

@@ -56,8 +56,13 @@ fn serve(
         let mut signals = Signals::listen()?;
         let gateway = Gateway::new(settings);
         let running = gateway.run()?;
+        let greeting = greeting::text(
+            &gateway.settings(),
+            running.address(),
+            running.admin_address(),
+        );
         // It serves all the same where nobody can read this.
-        let _ = write_out(greeting::text(&gateway.settings(), running.address()).as_bytes());
+        let _ = write_out(greeting.as_bytes());
         let control = SettingsActor::begin(gateway.clone(), source, Some(log));
         actix_web::rt::spawn(reload_at_hangups(signal(SignalKind::hangup())?, control));
         let handle = running.handle();

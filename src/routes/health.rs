@@ -1,4 +1,4 @@
-//! Whether the process lives, and whether it may be sent requests.
+//! Whether the process lives, and whether it may be sent requests; on both listeners.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
@@ -8,25 +8,26 @@ use crate::{
 };
 
 /// `GET /health/live`: the process answers.
-pub(super) async fn live(request: HttpRequest) -> HttpResponse {
+pub(crate) async fn live(request: HttpRequest) -> HttpResponse {
     record_of(&request).conclude(Outcome::Probed);
     HttpResponse::Ok().json(json!({ "status": "live" }))
 }
 
-/// `GET /health/ready`: 503 once the shutdown has begun, so that no new requests are sent here.
-pub(super) async fn ready(request: HttpRequest) -> HttpResponse {
+/// `GET /health/ready`: 503 with the reason while no new requests should be sent here.
+pub(crate) async fn ready(request: HttpRequest) -> HttpResponse {
     record_of(&request).conclude(Outcome::Probed);
-    match request.app_data::<web::Data<Gateway>>() {
-        Some(gateway) if !gateway.drain().has_begun() => {
-            HttpResponse::Ok().json(json!({ "status": "ready" }))
-        }
-        Some(_) => not_ready("draining"),
-        None => not_ready("not mounted"),
+    let Some(gateway) = request.app_data::<web::Data<Gateway>>() else {
+        return not_ready().json(json!({ "status": "not_mounted" }));
+    };
+    let readiness = gateway.readiness();
+    match readiness.is_ready() {
+        true => HttpResponse::Ok().json(readiness.report()),
+        false => not_ready().json(readiness.report()),
     }
 }
 
-fn not_ready(status: &str) -> HttpResponse {
-    HttpResponse::ServiceUnavailable()
-        .insert_header(respond::retry_after(1))
-        .json(json!({ "status": status }))
+fn not_ready() -> actix_web::HttpResponseBuilder {
+    let mut response = HttpResponse::ServiceUnavailable();
+    response.insert_header(respond::retry_after(1));
+    response
 }

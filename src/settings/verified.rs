@@ -7,9 +7,9 @@ use std::{
 };
 
 use super::{
-    Auth, Cors, Diagnostics, EffectiveSettings, LogSettings, Models, ReloadSettings, SecretSource,
-    Sections, ServerSettings, ServerTls, Settings, Severity, StreamBounds, UpstreamBounds,
-    VerifiedProvider, auth,
+    AdminSettings, Auth, Cors, Diagnostics, EffectiveSettings, LogSettings, Models, ReloadSettings,
+    SecretSource, Sections, ServerSettings, ServerTls, Settings, Severity, StreamBounds,
+    UpstreamBounds, VerifiedProvider, auth,
     bounds::ProxySource,
     diagnostics::Problems,
     metadata::SharedPolicies,
@@ -40,6 +40,8 @@ pub struct VerifiedSettings {
     pub tls: Option<ServerTls>,
     /// Settings `[reload]`.
     pub reload: ReloadSettings,
+    /// Where Herald's operators ask it. Settings `[admin]`.
+    pub admin: AdminSettings,
     /// Which web pages may read answers in a browser; `None` for none. Settings `[cors]`.
     pub cors: Option<Cors>,
     /// Settings `[log]`.
@@ -108,6 +110,7 @@ impl Sections {
         let tls = self.server.tls.as_ref();
         let tls = tls.and_then(|tls| tls.verify(secrets, problems));
         let listen = server.as_ref().map(|server| server.listen);
+        let admin = self.admin.verify(secrets, problems);
         let auth = auth::verify(self.auth, &self.keys, listen, problems);
         let cors = self.cors.verify(problems);
         let log = self.log.verify(problems);
@@ -129,6 +132,7 @@ impl Sections {
             server: server?,
             tls,
             reload: self.reload.verified(),
+            admin: admin?,
             log,
             clocks,
             heartbeat,

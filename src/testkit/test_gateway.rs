@@ -29,6 +29,7 @@ use crate::{
 #[derive(Debug)]
 pub struct TestGateway {
     address: SocketAddr,
+    admin_address: Option<SocketAddr>,
     gateway: Gateway,
     stop: Option<oneshot::Sender<Shutdown>>,
     stopped: Option<oneshot::Receiver<Drained>>,
@@ -89,8 +90,8 @@ impl TestGateway {
         .await
     }
 
-    /// With settings as they would stand in a file; `server.listen` is replaced, proxies of the
-    /// environment are not used.
+    /// With settings as they would stand in a file; `server.listen` is replaced, and `admin.listen`
+    /// unless it is `"off"`; proxies of the environment are not used.
     ///
     /// # Panics
     /// If the settings are refused.
@@ -99,6 +100,8 @@ impl TestGateway {
             .and_then(|settings| settings.verify(&ProcessEnvironment))
             .unwrap_or_else(|found| panic!("{found}"));
         settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let any = settings.server.listen;
+        settings.admin.listen = settings.admin.listen.map(|_| any);
         settings.server.workers = 1;
         settings.client_parts.proxy_from_environment = false;
         Self::run(Gateway::new(settings)).await
@@ -118,7 +121,7 @@ impl TestGateway {
                 let running = serving.run().unwrap_or_else(|error| panic!("{error}"));
                 let handle = running.handle();
                 // A test that is gone does not wait for the address.
-                let _ = bound.send(running.address());
+                let _ = bound.send((running.address(), running.admin_address()));
                 let (begin, begun) = oneshot::channel();
                 actix_web::rt::spawn(async move {
                     match told_to_stop.await {
@@ -139,11 +142,12 @@ impl TestGateway {
                 let _ = ended.send(drained);
             });
         });
-        let address = address
+        let (address, admin_address) = address
             .await
             .expect("the gateway thread said why it failed");
         Self {
             address,
+            admin_address,
             gateway,
             stop: Some(stop),
             stopped: Some(stopped),
@@ -155,6 +159,15 @@ impl TestGateway {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where its admin listener listens.
+    ///
+    /// # Panics
+    /// If it is off.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin_address.expect("the admin listener is off")
     }
 
     /// What an SDK takes as its base URL.

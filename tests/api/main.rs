@@ -7,6 +7,7 @@
 mod support;
 mod tls;
 
+mod admin;
 mod bounds;
 mod cancel;
 mod chat_completions;

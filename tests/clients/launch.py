@@ -125,7 +125,11 @@ def main() -> int:
             pages = start("pages", ["node", HERE / "browser/pages.js"])
             shared = scratch / "shared.toml"
             shared.write_text(f'{settings(provider)}{keys}[cors]\norigins = ["{pages}"]\n')
-            process = {"HERALD__SERVER__LISTEN": "127.0.0.1:0", "SCRIPTED_PROVIDER_KEY": PROVIDER_KEY}
+            process = {
+                "HERALD__SERVER__LISTEN": "127.0.0.1:0",
+                "HERALD__ADMIN__LISTEN": "127.0.0.1:0",
+                "SCRIPTED_PROVIDER_KEY": PROVIDER_KEY,
+            }
             variables = {
                 **os.environ,
                 **process,

@@ -116,6 +116,7 @@ fn gateway(
     let mut settings: VerifiedSettings = settings.with_transport(provider.as_str(), library.into());
     settings.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     settings.server.workers = 1;
+    settings.admin.listen = None;
     settings.auth = Auth::Open;
     settings.tls = None;
     Ok((Gateway::new(settings), name.clone()))

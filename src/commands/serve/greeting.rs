@@ -8,7 +8,11 @@ use herald::settings::{Auth, VerifiedSettings};
 const MAX_NAMED: usize = 6;
 
 /// The whole greeting. The gateway serves all the same where nobody reads it.
-pub(super) fn text(settings: &VerifiedSettings, address: SocketAddr) -> String {
+pub(super) fn text(
+    settings: &VerifiedSettings,
+    address: SocketAddr,
+    admin: Option<SocketAddr>,
+) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let scheme = match settings.tls {
         Some(_) => "https",
@@ -19,6 +23,16 @@ pub(super) fn text(settings: &VerifiedSettings, address: SocketAddr) -> String {
         "herald {version} listens on {scheme}://{address}\nand serves {}.\n",
         models(settings)
     );
+    if let Some(admin) = admin {
+        let open = if settings.admin.token.is_none() {
+            ""
+        } else {
+            ", for who has the token"
+        };
+        text.push_str(&format!(
+            "Its operators ask http://{admin}: /metrics, /streams, /health/ready{open}.\n"
+        ));
+    }
     let Some(model) = settings.models.iter().next() else {
         return text;
     };
@@ -84,7 +98,19 @@ mod tests {
     fn greeting(toml: &str, address: &str) -> String {
         let settings =
             Settings::from_toml(toml).and_then(|settings| settings.verify(&HashMap::new()));
-        text(&settings.unwrap(), address.parse().unwrap())
+        let admin = "127.0.0.1:8081".parse().ok();
+        text(&settings.unwrap(), address.parse().unwrap(), admin)
+    }
+
+    #[test]
+    fn a_greeting_says_where_operators_ask_unless_that_is_off() {
+        let text = greeting("", "127.0.0.1:8080");
+        let told = "Its operators ask http://127.0.0.1:8081: /metrics, /streams, /health/ready.\n";
+        assert!(text.contains(told), "{text}");
+        let settings = Settings::from_toml("").unwrap();
+        let settings = settings.verify(&HashMap::new()).unwrap();
+        let text = super::text(&settings, "127.0.0.1:8080".parse().unwrap(), None);
+        assert!(!text.contains("operators"), "{text}");
     }
 
     #[test]

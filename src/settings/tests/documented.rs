@@ -22,7 +22,7 @@ pub(super) fn with_examples() -> String {
 /// The keys of a table as the page names them: lists of tables without an index, tables whose names
 /// are the admin's own (and inline examples) as one key.
 fn keys(prefix: &str, table: &Table, found: &mut BTreeMap<String, Value>) {
-    const OWN_NAMES: [&str; 4] = ["headers", "api_key", "key", "status"];
+    const OWN_NAMES: [&str; 5] = ["headers", "api_key", "key", "status", "token"];
     for (name, value) in table {
         let key = format!("{prefix}{name}");
         let items = value.as_array().filter(|_| !prefix.contains('.'));
@@ -147,7 +147,10 @@ fn the_examples_among_the_defaults_are_accepted() {
         .collect::<Vec<_>>()
         .join("\n");
     let settings = Settings::from_toml(&text).unwrap();
-    let secrets = variables(&[("OPENAI_API_KEY", "k")]);
+    let secrets = variables(&[
+        ("OPENAI_API_KEY", "k"),
+        ("HERALD_ADMIN_TOKEN", "0123456789abcdef"),
+    ]);
     let settings = settings.verify(&secrets).unwrap();
     let model = settings.models.get("gpt-4.1").unwrap();
     assert_eq!(model.provider.headers.len(), 1);

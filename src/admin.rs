@@ -1,0 +1,57 @@
+//! The listener for whoever runs Herald: health, metrics, the open streams, the settings.
+//!
+//! It has a thread of its own, so that it answers however busy the workers are, and it lives through
+//! the drain to the very end. `docs/admin.md` says what it offers.
+
+mod guard;
+mod pace;
+mod problem;
+mod server;
+
+use actix_web::{
+    HttpRequest, HttpResponse, Route,
+    dev::HttpServiceFactory,
+    middleware::from_fn,
+    web::{self, ServiceConfig},
+};
+
+pub(crate) use problem::Problem;
+pub(crate) use server::{AdminServer, bind};
+
+use crate::routes::health;
+
+/// Largest request body that the listener takes, in bytes.
+pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// The routes. Health is asked for without a token, as probes have none.
+fn configure(app: &mut ServiceConfig) {
+    app.service(resource("/health/live", "GET", web::get().to(health::live)))
+        .service(resource(
+            "/health/ready",
+            "GET",
+            web::get().to(health::ready),
+        ))
+        .service(
+            web::scope("")
+                // Each change of the settings goes through routes of their own, mounted here.
+                .default_service(web::to(unknown_path))
+                .wrap(from_fn(guard::require_token)),
+        );
+}
+
+/// A path that takes one method and refuses the others.
+fn resource(
+    path: &str,
+    allowed: &'static str,
+    route: Route,
+) -> impl HttpServiceFactory + use<> + 'static {
+    let refuse =
+        move || async move { Err::<HttpResponse, _>(Problem::MethodNotAllowed { allowed }) };
+    web::resource(path)
+        .route(route)
+        .default_service(web::to(refuse))
+}
+
+async fn unknown_path(_: HttpRequest) -> Result<HttpResponse, Problem> {
+    Err(Problem::PathUnknown)
+}
