@@ -7,6 +7,7 @@ mod guard;
 mod pace;
 mod problem;
 mod server;
+mod streams;
 
 use actix_web::{
     HttpRequest, HttpResponse, Route,
@@ -33,6 +34,16 @@ fn configure(app: &mut ServiceConfig) {
         ))
         .service(
             web::scope("")
+                .service(resource(
+                    "/streams",
+                    "GET",
+                    web::get().to(streams::list_streams),
+                ))
+                .service(resource(
+                    "/streams/{id}",
+                    "DELETE",
+                    web::delete().to(streams::cancel_stream),
+                ))
                 // Each change of the settings goes through routes of their own, mounted here.
                 .default_service(web::to(unknown_path))
                 .wrap(from_fn(guard::require_token)),

@@ -83,6 +83,16 @@ impl DeliverySender {
             .map_err(|_| ClientLeft)
     }
 
+    /// What tells how much waits in the channel.
+    #[must_use]
+    pub fn gauge(&self) -> QueueGauge {
+        QueueGauge {
+            deliveries: self.deliveries.downgrade(),
+            room: Arc::clone(&self.room),
+            bytes: self.bytes,
+        }
+    }
+
     /// Whether the client has left.
     #[must_use]
     pub fn client_has_left(&self) -> bool {
@@ -96,6 +106,37 @@ impl DeliverySender {
     /// Holds no state.
     pub async fn client_left(&self) {
         self.deliveries.closed().await;
+    }
+}
+
+/// Tells how much waits in a channel, and keeps nothing of it open.
+#[derive(Debug)]
+pub struct QueueGauge {
+    deliveries: mpsc::WeakSender<Delivery>,
+    room: Arc<Semaphore>,
+    bytes: u32,
+}
+
+/// How much waits in a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Events.
+    pub events: usize,
+    /// Their bytes, and those of an event that waits for room.
+    pub bytes: usize,
+}
+
+impl QueueGauge {
+    /// How much waits now; nothing once the pump is done with the channel.
+    #[must_use]
+    pub fn depth(&self) -> QueueDepth {
+        let Some(deliveries) = self.deliveries.upgrade() else {
+            return QueueDepth::default();
+        };
+        QueueDepth {
+            events: deliveries.max_capacity() - deliveries.capacity(),
+            bytes: self.bytes as usize - self.room.available_permits(),
+        }
     }
 }
 
@@ -231,6 +272,22 @@ mod tests {
         assert_eq!(poll_immediate(&mut second).await, None);
         assert!(stream.next().await.unwrap().is_ok());
         assert_eq!(second.await, Ok(()));
+    }
+
+    #[actix_web::test]
+    async fn a_gauge_tells_what_waits_and_keeps_no_channel_open() {
+        let (sender, mut stream, _reported) = started();
+        let gauge = sender.gauge();
+        sender.send(event("a"), 3).await.unwrap();
+        sender.send(event("b"), 4).await.unwrap();
+        let depth = |events, bytes| QueueDepth { events, bytes };
+        assert_eq!(gauge.depth(), depth(2, 7));
+        assert!(stream.next().await.unwrap().is_ok());
+        assert_eq!(gauge.depth(), depth(1, 4));
+        drop(sender);
+        assert_eq!(gauge.depth(), depth(0, 0));
+        assert!(stream.next().await.unwrap().is_ok());
+        assert!(matches!(stream.next().await, Some(Err(BrokenOff))));
     }
 
     #[actix_web::test]

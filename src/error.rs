@@ -63,8 +63,10 @@ impl HeraldError {
         match self {
             Self::Request(_) | Self::Auth(_) => Origin::Downstream,
             Self::Gateway(_) => Origin::Gateway,
-            Self::Upstream { error, .. } if **error == UpstreamError::Draining => Origin::Gateway,
-            Self::Upstream { .. } => Origin::Upstream,
+            Self::Upstream { error, .. } => match **error {
+                UpstreamError::Draining | UpstreamError::Cancelled => Origin::Gateway,
+                _ => Origin::Upstream,
+            },
         }
     }
 

@@ -13,6 +13,7 @@ mod listener;
 pub mod readiness;
 pub mod reload;
 pub mod startup;
+pub mod streams;
 
 // Beside the public listener: the one for whoever runs Herald.
 mod admin;

@@ -23,6 +23,7 @@ use crate::{
     reload::streams::{CountedStream, StreamCounts},
     routes,
     settings::{Diagnostics, ServerSettings, Settings, VerifiedSettings},
+    streams::Streams,
     upstream::http_client::HttpClient,
 };
 
@@ -37,6 +38,7 @@ struct Shared {
     settings: ArcSwap<VerifiedSettings>,
     streams: StreamCounts,
     drain: Drain,
+    streams: Arc<Streams>,
 }
 
 impl Gateway {
@@ -49,6 +51,7 @@ impl Gateway {
                 settings,
                 streams: StreamCounts::default(),
                 drain: Drain::default(),
+                streams: Arc::default(),
             }),
         }
     }
@@ -122,6 +125,12 @@ impl Gateway {
     #[must_use]
     pub fn drain(&self) -> &Drain {
         &self.shared.drain
+    }
+
+    /// The completions that are open.
+    #[must_use]
+    pub fn streams(&self) -> &Arc<Streams> {
+        &self.shared.streams
     }
 
     /// Binds the public listener, and the admin listener unless it is off, and returns the running

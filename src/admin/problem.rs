@@ -36,6 +36,10 @@ pub(crate) enum Problem {
         /// What it takes, as `Allow` has it.
         allowed: &'static str,
     },
+    /// No such stream is open.
+    StreamUnknown,
+    /// The stream has ended; its client takes what is left.
+    StreamEnding,
 }
 
 /// The JSON body of a refusal.
@@ -64,6 +68,8 @@ impl Problem {
             Self::BodyTooLarge => "body_too_large",
             Self::PathUnknown => "unknown_url",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::StreamUnknown => "unknown_stream",
+            Self::StreamEnding => "stream_ending",
         }
     }
 }
@@ -89,6 +95,11 @@ impl fmt::Display for Problem {
                 f.write_str("there is nothing here: GET /openapi.json says what is")
             }
             Self::MethodNotAllowed { allowed } => write!(f, "use {allowed}"),
+            Self::StreamUnknown => f.write_str("no stream of this id is open"),
+            Self::StreamEnding => f.write_str(
+                "its end has been said already: the provider is let go, and the client has \
+                 clocks.client_write to take what is left",
+            ),
         }
     }
 }
@@ -100,7 +111,8 @@ impl ResponseError for Problem {
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::ForeignPage => StatusCode::FORBIDDEN,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::PathUnknown => StatusCode::NOT_FOUND,
+            Self::PathUnknown | Self::StreamUnknown => StatusCode::NOT_FOUND,
+            Self::StreamEnding => StatusCode::CONFLICT,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         }
     }

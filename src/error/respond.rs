@@ -157,7 +157,9 @@ pub fn rescue_upstream(
     let is_useless = error
         .named_status()
         .is_some_and(status_table::is_repeat_useless);
-    if is_useless && !is_unchanged {
+    // An operator who ends a request does not want it back at once.
+    let is_unwanted = *error == UpstreamError::Cancelled;
+    if (is_useless && !is_unchanged) || is_unwanted {
         headers.push((X_SHOULD_RETRY, HeaderValue::from_static("false")));
     }
     Rescue {
@@ -178,7 +180,7 @@ fn own_message(error: &UpstreamError, provider: &str, words: Option<&ProviderErr
 
 fn kind_of(error: &UpstreamError) -> &'static str {
     match error {
-        UpstreamError::Draining => "gateway_error",
+        UpstreamError::Draining | UpstreamError::Cancelled => "gateway_error",
         _ => "upstream_error",
     }
 }
@@ -190,6 +192,7 @@ fn status_without_answer(error: &UpstreamError) -> StatusCode {
             StatusCode::GATEWAY_TIMEOUT
         }
         UpstreamError::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        UpstreamError::Cancelled => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_GATEWAY,
     }
 }
@@ -222,7 +225,7 @@ pub fn proxy_error(error: &UpstreamError) -> Option<ProxyError> {
         UpstreamError::EventTooLarge { .. } | UpstreamError::BodyTooLarge { .. } => {
             ProxyError::HttpResponseBodySize
         }
-        UpstreamError::Draining => ProxyError::ProxyInternalResponse,
+        UpstreamError::Draining | UpstreamError::Cancelled => ProxyError::ProxyInternalResponse,
         UpstreamError::Status { .. } | UpstreamError::ErrorEvent(_) => return None,
     })
 }

@@ -30,6 +30,7 @@ use crate::{
     },
     settings::VerifiedSettings,
     startup::Worker,
+    streams::{StopSignal, StreamDetails},
     upstream::{
         UpstreamActor,
         announcer::Announcer,
@@ -85,6 +86,17 @@ async fn answer(
 
     let bounds = settings.stream;
     let (deliveries, delivered) = delivery::channel(bounds.queue_events, bounds.queue_bytes);
+    let details = StreamDetails {
+        id: record.id().into(),
+        generation: settings.generation,
+        provider: model.provider.id.to_string(),
+        model: model.id.clone(),
+        key: None,
+        stream: completion.stream,
+    };
+    let registration = gateway.streams().open(details, deliveries.gauge());
+    let stream = Arc::clone(registration.stream());
+    record.keep_open(registration);
     let (answer, answered) = oneshot::channel();
     let response = ResponseActor::new(
         answer,
@@ -104,7 +116,8 @@ async fn answer(
             clocks,
             started,
             dialect,
-            draining: gateway.drain().watch(),
+            stop: StopSignal::new(gateway.drain().watch(), &stream),
+            stream,
         },
         announcer: Announcer::new(response.clone().recipient(), deliveries),
         finished: response.recipient(),

@@ -1,7 +1,7 @@
 //! What is known of one request, gathered by those who meet it, written when the last lets go.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     rc::Rc,
     time::Duration,
 };
@@ -16,6 +16,7 @@ use crate::{
     metadata::UpstreamMetadata,
     reload::streams::CountedStream,
     settings::VerifiedModel,
+    streams::Registration,
     upstream::messages::Tally,
 };
 
@@ -86,6 +87,8 @@ pub struct RequestRecord {
     running: RefCell<Option<Running>>,
     /// Held so that the completion is counted to its true end.
     counted: RefCell<Option<CountedStream>>,
+    /// Keeps it among the open streams until the very end.
+    registration: OnceCell<Registration>,
 }
 
 #[derive(Debug)]
@@ -119,6 +122,7 @@ impl RequestRecord {
             tally: Cell::default(),
             running: RefCell::default(),
             counted: RefCell::default(),
+            registration: OnceCell::default(),
         })
     }
 
@@ -187,6 +191,15 @@ impl RequestRecord {
     /// Notes bytes of the body that went out.
     pub fn note_bytes(&self, bytes: usize) {
         self.bytes.set(self.bytes.get() + bytes as u64);
+        if let Some(registration) = self.registration.get() {
+            registration.stream().note_bytes(self.bytes.get());
+        }
+    }
+
+    /// Keeps a stream among the open ones as long as this record lives; the first one counts.
+    pub fn keep_open(&self, registration: Registration) {
+        // A second one is dropped, which closes it.
+        let _ = self.registration.set(registration);
     }
 
     /// Notes how it ended; the first word counts.

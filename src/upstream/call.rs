@@ -25,11 +25,11 @@ use crate::{
     completion::CompletionRequest,
     delivery::ClientLeft,
     dialects::Dialect,
-    drain::Draining,
     event_filter::EventFilter,
     metadata::{Timings, UpstreamMetadata, clean_text},
     providers::{self, BadDocument, CallBody, Provider},
     settings::{VerifiedModel, VerifiedSettings},
+    streams::{OpenStream, Phase, StopSignal},
 };
 
 /// One call to a provider, and whom to tell of it.
@@ -61,8 +61,10 @@ pub struct CallPlan {
     pub started: Instant,
     /// How the client is told of a failure in the stream.
     pub dialect: &'static dyn Dialect,
-    /// Tells when streams must end because the gateway shuts down.
-    pub draining: Draining,
+    /// Tells when the call must end although both sides go on.
+    pub stop: StopSignal,
+    /// Where operators see how far it has come.
+    pub stream: Arc<OpenStream>,
 }
 
 /// Tells nothing of the headers: they hold the provider's key.
@@ -91,7 +93,9 @@ impl Call {
     pub(super) async fn run(self) {
         let finished = self.finished.clone();
         let drain_after_end = self.plan.settings.upstream.drain_after_end;
+        let stream = Arc::clone(&self.plan.stream);
         let (end, tally, rest) = self.answer().await;
+        stream.reach(Phase::Ending);
         // A response actor that is gone has told its client already.
         let _ = finished.send(CompletionFinished { end, tally }).await;
         if let Some(mut rest) = rest {
@@ -107,11 +111,11 @@ impl Call {
             announcer,
             ..
         } = self;
-        let mut draining = plan.draining.clone();
+        let mut stop = plan.stop.clone();
         let opened = tokio::select! {
             biased;
             () = announcer.client().client_left() => return client_left(),
-            () = draining.ended() => Err(UpstreamError::Draining),
+            reason = stop.stopped() => Err(reason),
             opened = plan.open() => opened,
         };
         let mut opened = match opened {
@@ -120,13 +124,14 @@ impl Call {
         };
         // A prompt may be megabytes long, a stream half an hour.
         plan.request.body = Bytes::new();
+        plan.stream.reach(Phase::Held);
         if plan.request.stream && is_event_stream(&opened.head) {
             return EventStream::new(plan, opened, announcer).relay().await;
         }
         let document = tokio::select! {
             biased;
             () = announcer.client().client_left() => return client_left(),
-            () = draining.ended() => Err(UpstreamError::Draining),
+            reason = stop.stopped() => Err(reason),
             document = plan.read_whole(&mut opened) => document,
         };
         let Opened {

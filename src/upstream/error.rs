@@ -100,6 +100,9 @@ pub enum UpstreamError {
     /// The gateway is shutting down and could not wait for the end.
     #[error("the gateway is shutting down")]
     Draining,
+    /// An operator of the gateway ended the stream.
+    #[error("an operator of the gateway ended the request")]
+    Cancelled,
 }
 
 impl From<BadDocument> for UpstreamError {
@@ -157,6 +160,7 @@ impl UpstreamError {
             Self::Status { status, .. } => code_of_status(*status),
             Self::ErrorEvent(_) => "upstream_error_event",
             Self::Draining => "gateway_draining",
+            Self::Cancelled => "gateway_cancelled",
         }
     }
 

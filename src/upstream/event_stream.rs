@@ -24,6 +24,7 @@ use crate::{
     event_filter::EventFilter,
     metadata::{UpstreamMetadata, clean_text},
     providers::EventReader,
+    streams::Phase,
 };
 
 /// One answer that is an event stream, from its head to its end.
@@ -93,7 +94,9 @@ impl EventStream {
     /// Pumps until the provider ended, failed, or the client takes no more; tells the client which.
     /// The rest of the body comes back where the provider ended well.
     pub(super) async fn relay(mut self) -> Answered {
-        let stop = match self.pump().await {
+        let pumped = self.pump().await;
+        self.plan.stream.reach(Phase::Ending);
+        let stop = match pumped {
             Ok(()) => self.close().await.err().map(Stop::NotTaken),
             Err(stop) => Some(stop),
         };
@@ -147,8 +150,8 @@ impl EventStream {
             (at, Due::Commit) if at <= now => self.commit().await?,
             _ => {}
         }
-        if self.plan.draining.has_ended() {
-            return Err(UpstreamError::Draining.into());
+        if let Some(reason) = self.plan.stop.reason() {
+            return Err(reason.into());
         }
         if self
             .outlet
@@ -257,6 +260,7 @@ impl EventStream {
         let metadata = UpstreamMetadata::events(head, timings);
         self.outlet = Outlet::Open(announcer.announce(metadata).await?);
         self.clocks.committed();
+        self.plan.stream.reach(Phase::Streaming);
         for event in events.take() {
             self.send(event).await?;
         }
@@ -277,7 +281,7 @@ impl EventStream {
             tokio::select! {
                 biased;
                 handed = &mut handing => handed?,
-                () = self.plan.draining.ended() => return Err(UpstreamError::Draining.into()),
+                reason = self.plan.stop.stopped() => return Err(reason.into()),
                 () = sleep_until(self.clocks.total_at()) => {
                     return Err(self.plan.clocks.expired(Clock::Total).into());
                 }
@@ -286,6 +290,7 @@ impl EventStream {
             self.clocks.waited(asked.elapsed());
         }
         self.tally.events += 1;
+        self.plan.stream.note_events(self.tally.events);
         Ok(())
     }
 
@@ -322,6 +327,7 @@ impl EventStream {
                 let ended = timeout(client_write, sender.end()).await;
                 ended.map_err(|_| NotTaken::Stalled)??;
                 self.tally.events += 1;
+                self.plan.stream.note_events(self.tally.events);
                 Ok(())
             }
             Outlet::Closed => Ok(()),
@@ -352,7 +358,7 @@ impl EventStream {
                 None => Ok(Turn::EndOfBytes),
             },
             () = client_left => Err(NotTaken::Left.into()),
-            () = self.plan.draining.ended() => Err(UpstreamError::Draining.into()),
+            reason = self.plan.stop.stopped() => Err(reason.into()),
             () = self.timer.as_mut() => {
                 let (at, due) = self.clocks.next();
                 match due {

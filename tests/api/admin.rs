@@ -1,6 +1,7 @@
 //! The admin listener: who is let in, and what it tells.
 
 mod access;
+mod streams;
 
 use std::net::SocketAddr;
 
