@@ -4,6 +4,7 @@
 //! the drain to the very end. `docs/admin.md` says what it offers.
 
 mod guard;
+mod metrics;
 mod pace;
 mod problem;
 mod server;
@@ -34,6 +35,11 @@ fn configure(app: &mut ServiceConfig) {
         ))
         .service(
             web::scope("")
+                .service(resource(
+                    "/metrics",
+                    "GET",
+                    web::get().to(metrics::read_metrics),
+                ))
                 .service(resource(
                     "/streams",
                     "GET",

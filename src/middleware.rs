@@ -15,6 +15,7 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::header::{HeaderName, HeaderValue},
     middleware::Next,
+    web,
 };
 use bytes::Bytes;
 use tracing::Span;
@@ -25,6 +26,7 @@ pub(crate) use cors::share_with_origins;
 
 use crate::{
     routes::Failure,
+    startup::Gateway,
     telemetry::request_record::{Outcome, RequestRecord},
 };
 
@@ -70,6 +72,9 @@ pub(crate) async fn record_request(
         request.method().to_string(),
         loggable(request.path()),
     );
+    if let Some(gateway) = request.app_data::<web::Data<Gateway>>() {
+        record.count_in(gateway.metrics());
+    }
     request.extensions_mut().insert(Rc::clone(&record));
 
     let mut response = next.call(request).await?.map_into_boxed_body();

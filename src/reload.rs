@@ -14,7 +14,6 @@ mod ledger;
 pub mod messages;
 pub mod source;
 pub mod status;
-pub(crate) mod streams;
 mod watch;
 
 pub mod routes;

@@ -20,10 +20,10 @@ use crate::{
     listener,
     middleware::HeraldRootSpan,
     providers::replay::library::ReplayLibrary,
-    reload::streams::{CountedStream, StreamCounts},
     routes,
     settings::{Diagnostics, ServerSettings, Settings, VerifiedSettings},
     streams::Streams,
+    telemetry::metrics::Metrics,
     upstream::http_client::HttpClient,
 };
 
@@ -36,9 +36,9 @@ pub struct Gateway {
 #[derive(Debug)]
 struct Shared {
     settings: ArcSwap<VerifiedSettings>,
-    streams: StreamCounts,
     drain: Drain,
     streams: Arc<Streams>,
+    metrics: Arc<Metrics>,
 }
 
 impl Gateway {
@@ -49,9 +49,9 @@ impl Gateway {
         Self {
             shared: Arc::new(Shared {
                 settings,
-                streams: StreamCounts::default(),
                 drain: Drain::default(),
                 streams: Arc::default(),
+                metrics: Arc::default(),
             }),
         }
     }
@@ -116,11 +116,6 @@ impl Gateway {
         self.shared.streams.by_generation()
     }
 
-    /// Counts a completion until what is returned is dropped.
-    pub(crate) fn count_stream(&self, settings: &VerifiedSettings) -> CountedStream {
-        self.shared.streams.count(settings.generation)
-    }
-
     /// The gateway's shutdown.
     #[must_use]
     pub fn drain(&self) -> &Drain {
@@ -131,6 +126,12 @@ impl Gateway {
     #[must_use]
     pub fn streams(&self) -> &Arc<Streams> {
         &self.shared.streams
+    }
+
+    /// What is counted and measured.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.shared.metrics
     }
 
     /// Binds the public listener, and the admin listener unless it is off, and returns the running

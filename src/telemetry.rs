@@ -1,5 +1,7 @@
-//! What a request leaves behind: one line, at its true end.
+//! What a request leaves behind: one line and its share in the metrics, at its true end.
 
 pub mod colours;
+mod finished_request;
+pub mod metrics;
 pub mod request_record;
 pub mod subscriber;

@@ -43,7 +43,7 @@ pub(super) async fn admit(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let checked = check(&request);
+    let checked = check(&request).inspect_err(|problem| count(&request, problem));
     let mut response = match checked {
         Ok(()) => next.call(request).await?.map_into_left_body(),
         Err(problem) => request.error_response(problem).map_into_right_body(),
@@ -59,9 +59,15 @@ pub(super) async fn require_token(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    match check_token(&request) {
+    match check_token(&request).inspect_err(|problem| count(&request, problem)) {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
         Err(problem) => Ok(request.error_response(problem).map_into_right_body()),
+    }
+}
+
+fn count(request: &ServiceRequest, problem: &Problem) {
+    if let Some(gateway) = request.app_data::<web::Data<Gateway>>() {
+        gateway.metrics().refused_admin(problem.code());
     }
 }
 

@@ -59,7 +59,8 @@ struct ProblemDetail {
 }
 
 impl Problem {
-    fn code(&self) -> &'static str {
+    /// For programs and metrics; never changes its meaning.
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Self::TokenMissing => "token_missing",
             Self::TokenWrong => "token_wrong",

@@ -74,7 +74,6 @@ async fn answer(
         .cloned()
         .ok_or_else(|| RequestError::unknown_model(&completion.model))?;
     record.note_route(settings.generation, &model, completion.stream);
-    record.count_in(gateway.count_stream(&settings));
 
     let mut clocks = settings.clocks;
     clocks.total = client_total(request, clocks.total)?;

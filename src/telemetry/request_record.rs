@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, OnceCell, RefCell},
     rc::Rc,
+    sync::Arc,
     time::Duration,
 };
 
@@ -10,11 +11,14 @@ use actix_web::http::StatusCode;
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::{
+    finished_request::{FinishedRequest, Served},
+    metrics::Metrics,
+};
 use crate::{
     drain::Running,
     error::{GatewayError, HeraldError, Origin},
     metadata::UpstreamMetadata,
-    reload::streams::CountedStream,
     settings::VerifiedModel,
     streams::Registration,
     upstream::messages::Tally,
@@ -50,7 +54,9 @@ impl Outcome {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// As logs and metrics have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Completed => "completed",
             Self::Failed { .. } => "failed",
@@ -85,19 +91,10 @@ pub struct RequestRecord {
     tally: Cell<Tally>,
     /// Makes a shutdown wait until this request is over.
     running: RefCell<Option<Running>>,
-    /// Held so that the completion is counted to its true end.
-    counted: RefCell<Option<CountedStream>>,
     /// Keeps it among the open streams until the very end.
     registration: OnceCell<Registration>,
-}
-
-#[derive(Debug)]
-struct Served {
-    generation: u64,
-    model: String,
-    provider: String,
-    upstream_model: String,
-    stream: bool,
+    /// Where it is counted; nowhere outside of a gateway.
+    metrics: OnceCell<Arc<Metrics>>,
 }
 
 impl RequestRecord {
@@ -121,9 +118,14 @@ impl RequestRecord {
             lost_headers: Cell::default(),
             tally: Cell::default(),
             running: RefCell::default(),
-            counted: RefCell::default(),
             registration: OnceCell::default(),
+            metrics: OnceCell::default(),
         })
+    }
+
+    /// Has it counted at its end; the first word counts.
+    pub fn count_in(&self, metrics: &Arc<Metrics>) {
+        let _ = self.metrics.set(Arc::clone(metrics));
     }
 
     /// The id that clients see as `x-herald-request-id`.
@@ -147,16 +149,11 @@ impl RequestRecord {
     pub fn note_route(&self, generation: u64, model: &VerifiedModel, stream: bool) {
         *self.served.borrow_mut() = Some(Served {
             generation,
-            model: model.id.clone(),
-            provider: model.provider.id.to_string(),
+            model: model.id.as_str().into(),
+            provider: model.provider.id.as_str().into(),
             upstream_model: model.upstream_model.clone(),
             stream,
         });
-    }
-
-    /// Counts it among the completions of its settings' generation, to its end.
-    pub(crate) fn count_in(&self, counted: CountedStream) {
-        *self.counted.borrow_mut() = Some(counted);
     }
 
     /// Whether a provider is asked, so that the response actor says how it ended.
@@ -231,64 +228,39 @@ impl RequestRecord {
     }
 }
 
-/// A count that is told only where there is something to tell.
-fn positive(count: usize) -> Option<usize> {
-    (count > 0).then_some(count)
-}
-
-fn millis(length: Option<Duration>) -> Option<f64> {
-    length.map(|length| (length.as_secs_f64() * 1_000_000.0).round() / 1000.0)
-}
-
 impl Drop for RequestRecord {
     fn drop(&mut self) {
         let outcome = self.outcome();
         if outcome == Outcome::Probed {
             return;
         }
-        let (code, origin) = match outcome {
-            Outcome::Failed { code, origin } => (Some(code), Some(origin.name())),
-            _ => (None, None),
+        let served = self.served.borrow();
+        let registration = self.registration.get();
+        let finished = FinishedRequest {
+            id: &self.id,
+            method: &self.method,
+            path: &self.path,
+            outcome,
+            status: self.status.get(),
+            upstream_status: self.upstream_status.get(),
+            served: served.as_ref(),
+            attempts: self.attempts.get(),
+            time_to_head: self.time_to_head.get(),
+            duration: self.age(),
+            bytes: self.bytes.get(),
+            tally: self.tally.get(),
+            lost_headers: self.lost_headers.get(),
+            phase: registration.map(|registration| registration.stream().phase()),
         };
         if let Some(running) = self.running.get_mut()
             && outcome == Outcome::failed(&GatewayError::Draining.into())
         {
             running.note_cut();
         }
-        let served = self.served.get_mut().take();
-        let served = served.as_ref();
-        let tally = self.tally.get();
-        let (over_cap, invalid) = self.lost_headers.get();
-        let _entered = self.span.enter();
-        tracing::info!(
-            target: "herald::request",
-            request_id = self.id,
-            method = self.method,
-            path = self.path,
-            outcome = outcome.name(),
-            error_code = code,
-            error_origin = origin,
-            status = self.status.get().map(|status| status.as_u16()),
-            upstream_status = self.upstream_status.get(),
-            provider = served.map(|served| served.provider.as_str()),
-            model = served.map(|served| served.model.as_str()),
-            upstream_model = served.map(|served| served.upstream_model.as_str()),
-            stream = served.map(|served| served.stream),
-            settings_generation = served.map(|served| served.generation),
-            attempts = served.map(|_| self.attempts.get()),
-            time_to_head_ms = millis(self.time_to_head.get()),
-            time_to_first_event_ms = millis(tally.time_to_first_event),
-            duration_ms = millis(Some(self.age())),
-            events = served.map(|_| tally.events),
-            bytes = self.bytes.get(),
-            prompt_tokens = tally.usage.map(|usage| usage.prompt_tokens),
-            completion_tokens = tally.usage.map(|usage| usage.completion_tokens),
-            empty_events = (tally.empty_events > 0).then_some(tally.empty_events),
-            replaced_utf8_events = (tally.replaced_utf8 > 0).then_some(tally.replaced_utf8),
-            headers_over_cap = positive(over_cap),
-            headers_invalid = positive(invalid),
-            "request finished"
-        );
+        self.span.in_scope(|| finished.log());
+        if let Some(metrics) = self.metrics.get() {
+            metrics.record(&finished);
+        }
     }
 }
 

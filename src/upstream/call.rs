@@ -95,7 +95,10 @@ impl Call {
         let drain_after_end = self.plan.settings.upstream.drain_after_end;
         let stream = Arc::clone(&self.plan.stream);
         let (end, tally, rest) = self.answer().await;
-        stream.reach(Phase::Ending);
+        // A client who left is remembered where it left.
+        if !matches!(end, UpstreamEnd::ClientLeft) {
+            stream.reach(Phase::Ending);
+        }
         // A response actor that is gone has told its client already.
         let _ = finished.send(CompletionFinished { end, tally }).await;
         if let Some(mut rest) = rest {

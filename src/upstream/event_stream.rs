@@ -11,7 +11,7 @@ use super::{
     announcer::Announcer,
     call::{Answered, CallPlan, Opened},
     clocks::{AnswerClocks, Clock, Due},
-    hold::HeldEvents,
+    hold::{HeldEvents, HoldEnd},
     http_client::UpstreamBody,
     messages::{Tally, UpstreamEnd},
     outlet::{Held, NotTaken, Outlet, Stop},
@@ -95,7 +95,9 @@ impl EventStream {
     /// The rest of the body comes back where the provider ended well.
     pub(super) async fn relay(mut self) -> Answered {
         let pumped = self.pump().await;
-        self.plan.stream.reach(Phase::Ending);
+        if !matches!(pumped, Err(Stop::NotTaken(NotTaken::Left))) {
+            self.plan.stream.reach(Phase::Ending);
+        }
         let stop = match pumped {
             Ok(()) => self.close().await.err().map(Stop::NotTaken),
             Err(stop) => Some(stop),
@@ -130,10 +132,12 @@ impl EventStream {
             }
             match self.turn().await? {
                 Turn::Bytes(chunk) => self.take(chunk).await?,
-                Turn::EndOfBytes if self.reader.is_complete() => return self.commit().await,
+                Turn::EndOfBytes if self.reader.is_complete() => {
+                    return self.commit(HoldEnd::End).await;
+                }
                 Turn::EndOfBytes if self.has_content => return Err(UpstreamError::Truncated.into()),
                 Turn::EndOfBytes => return Err(UpstreamError::Empty.into()),
-                Turn::Commit => self.commit().await?,
+                Turn::Commit => self.commit(HoldEnd::Clock).await?,
                 Turn::Nothing => {}
             }
         }
@@ -147,7 +151,7 @@ impl EventStream {
             (at, Due::Expired(clock)) if at <= now => {
                 return Err(self.plan.clocks.expired(clock).into());
             }
-            (at, Due::Commit) if at <= now => self.commit().await?,
+            (at, Due::Commit) if at <= now => self.commit(HoldEnd::Clock).await?,
             _ => {}
         }
         if let Some(reason) = self.plan.stop.reason() {
@@ -197,7 +201,7 @@ impl EventStream {
                 return Err(self.pass_error(event.raw, error).await?);
             }
             EventKind::End => {
-                self.commit().await?;
+                self.commit(HoldEnd::End).await?;
                 self.send(event.raw).await?;
                 return Ok(Flow::Ended);
             }
@@ -213,12 +217,12 @@ impl EventStream {
             return Ok(Flow::GoesOn);
         };
         if is_content {
-            self.commit().await?;
+            self.commit(HoldEnd::Event).await?;
         }
         match &mut self.outlet {
             Outlet::Held(held) => {
                 if held.events.keep(raw) {
-                    self.commit().await?;
+                    self.commit(HoldEnd::Bounds).await?;
                 }
             }
             _ => self.send(raw).await?,
@@ -242,7 +246,7 @@ impl EventStream {
 
     /// Commits the head, if it is not committed yet: announces the metadata, then lets go of what
     /// was held.
-    async fn commit(&mut self) -> Result<(), Stop> {
+    async fn commit(&mut self, ended: HoldEnd) -> Result<(), Stop> {
         let held = match std::mem::replace(&mut self.outlet, Outlet::Closed) {
             Outlet::Held(held) => held,
             open => {
@@ -260,6 +264,7 @@ impl EventStream {
         let metadata = UpstreamMetadata::events(head, timings);
         self.outlet = Outlet::Open(announcer.announce(metadata).await?);
         self.clocks.committed();
+        self.tally.hold = Some(ended);
         self.plan.stream.reach(Phase::Streaming);
         for event in events.take() {
             self.send(event).await?;
@@ -315,6 +320,7 @@ impl EventStream {
                     timings,
                     ..
                 } = *held;
+                self.tally.hold = Some(HoldEnd::Failed);
                 let metadata = UpstreamMetadata::failed(Some(head), timings, error.clone());
                 Ok(announcer.announce(metadata).await.map(drop)?)
             }

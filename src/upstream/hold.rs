@@ -2,6 +2,35 @@
 
 use super::sse_decoder::SseEvent;
 
+/// How the hold of a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldEnd {
+    /// The first content event came.
+    Event,
+    /// `clocks.hold` ran out.
+    Clock,
+    /// `stream.held_events` or `stream.held_bytes` was reached.
+    Bounds,
+    /// The stream came to its end without content.
+    End,
+    /// It failed, so that a real status went out.
+    Failed,
+}
+
+impl HoldEnd {
+    /// Its name in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Clock => "clock",
+            Self::Bounds => "bounds",
+            Self::End => "end",
+            Self::Failed => "failed",
+        }
+    }
+}
+
 /// The events before commit, in order, bounded in number and bytes.
 #[derive(Debug)]
 pub struct HeldEvents {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix::Message;
 
-use super::UpstreamError;
+use super::{UpstreamError, hold::HoldEnd};
 use crate::completion::TokenUsage;
 
 /// The call is over: sent once, after the metadata and the last event.
@@ -44,6 +44,8 @@ pub struct Tally {
     pub replaced_utf8: u64,
     /// From the client's request parsed to the first content event.
     pub time_to_first_event: Option<Duration>,
+    /// How the hold ended; `None` for what is no stream, and where the client left before.
+    pub hold: Option<HoldEnd>,
     /// Tokens, if the provider told.
     pub usage: Option<TokenUsage>,
 }

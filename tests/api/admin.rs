@@ -1,6 +1,7 @@
 //! The admin listener: who is let in, and what it tells.
 
 mod access;
+mod metrics;
 mod streams;
 
 use std::net::SocketAddr;

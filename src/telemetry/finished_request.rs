@@ -1,0 +1,89 @@
+//! One request at its end: what its line in the log and the metrics are made of.
+
+use std::{sync::Arc, time::Duration};
+
+use actix_web::http::StatusCode;
+
+use super::request_record::Outcome;
+use crate::{streams::Phase, upstream::messages::Tally};
+
+/// All that is known of a request that is over. It holds no header, no prompt and no completion.
+#[derive(Debug)]
+pub(super) struct FinishedRequest<'a> {
+    pub(super) id: &'a str,
+    pub(super) method: &'a str,
+    pub(super) path: &'a str,
+    pub(super) outcome: Outcome,
+    pub(super) status: Option<StatusCode>,
+    pub(super) upstream_status: Option<u16>,
+    pub(super) served: Option<&'a Served>,
+    pub(super) attempts: u32,
+    pub(super) time_to_head: Option<Duration>,
+    pub(super) duration: Duration,
+    pub(super) bytes: u64,
+    pub(super) tally: Tally,
+    /// Over the caps, and invalid.
+    pub(super) lost_headers: (usize, usize),
+    /// How far its stream had come.
+    pub(super) phase: Option<Phase>,
+}
+
+/// Who was asked for what, and under which settings.
+#[derive(Debug)]
+pub(super) struct Served {
+    pub(super) generation: u64,
+    pub(super) model: Arc<str>,
+    pub(super) provider: Arc<str>,
+    pub(super) upstream_model: String,
+    pub(super) stream: bool,
+}
+
+impl FinishedRequest<'_> {
+    /// Writes the one line of the request.
+    pub(super) fn log(&self) {
+        let (code, origin) = match self.outcome {
+            Outcome::Failed { code, origin } => (Some(code), Some(origin.name())),
+            _ => (None, None),
+        };
+        let (served, tally) = (self.served, self.tally);
+        let (over_cap, invalid) = self.lost_headers;
+        tracing::info!(
+            target: "herald::request",
+            request_id = self.id,
+            method = self.method,
+            path = self.path,
+            outcome = self.outcome.name(),
+            error_code = code,
+            error_origin = origin,
+            status = self.status.map(|status| status.as_u16()),
+            upstream_status = self.upstream_status,
+            provider = served.map(|served| &*served.provider),
+            model = served.map(|served| &*served.model),
+            upstream_model = served.map(|served| served.upstream_model.as_str()),
+            stream = served.map(|served| served.stream),
+            settings_generation = served.map(|served| served.generation),
+            attempts = served.map(|_| self.attempts),
+            time_to_head_ms = millis(self.time_to_head),
+            time_to_first_event_ms = millis(tally.time_to_first_event),
+            duration_ms = millis(Some(self.duration)),
+            events = served.map(|_| tally.events),
+            bytes = self.bytes,
+            prompt_tokens = tally.usage.map(|usage| usage.prompt_tokens),
+            completion_tokens = tally.usage.map(|usage| usage.completion_tokens),
+            empty_events = (tally.empty_events > 0).then_some(tally.empty_events),
+            replaced_utf8_events = (tally.replaced_utf8 > 0).then_some(tally.replaced_utf8),
+            headers_over_cap = positive(over_cap),
+            headers_invalid = positive(invalid),
+            "request finished"
+        );
+    }
+}
+
+/// A count that is told only where there is something to tell.
+fn positive(count: usize) -> Option<usize> {
+    (count > 0).then_some(count)
+}
+
+fn millis(length: Option<Duration>) -> Option<f64> {
+    length.map(|length| (length.as_secs_f64() * 1_000_000.0).round() / 1000.0)
+}
