@@ -5,6 +5,7 @@
 
 mod guard;
 mod metrics;
+mod openapi;
 mod pace;
 mod problem;
 mod server;
@@ -16,11 +17,25 @@ use actix_web::{
     middleware::from_fn,
     web::{self, ServiceConfig},
 };
+use utoipa::OpenApi;
 
 pub(crate) use problem::Problem;
 pub(crate) use server::{AdminServer, bind};
 
 use crate::routes::health;
+
+/// The part of the API's description that this listener alone has.
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        metrics::read_metrics,
+        openapi::read_openapi,
+        streams::list_streams,
+        streams::cancel_stream
+    ),
+    components(schemas(problem::ProblemBody))
+)]
+pub(crate) struct AdminApi;
 
 /// Largest request body that the listener takes, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
@@ -49,6 +64,11 @@ fn configure(app: &mut ServiceConfig) {
                     "/streams/{id}",
                     "DELETE",
                     web::delete().to(streams::cancel_stream),
+                ))
+                .service(resource(
+                    "/openapi.json",
+                    "GET",
+                    web::get().to(openapi::read_openapi),
                 ))
                 // Each change of the settings goes through routes of their own, mounted here.
                 .default_service(web::to(unknown_path))

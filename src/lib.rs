@@ -17,6 +17,7 @@ pub mod streams;
 
 // Beside the public listener: the one for whoever runs Herald.
 mod admin;
+mod openapi;
 
 // A request comes in.
 mod middleware;

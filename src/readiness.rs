@@ -1,11 +1,12 @@
 //! Whether the gateway may be sent requests.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::startup::Gateway;
 
 /// Whether it may, and if not, why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Readiness {
     /// It may.
@@ -17,7 +18,7 @@ pub enum Readiness {
 }
 
 /// What a probe of readiness reads.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub(crate) struct ReadinessReport {
     status: Readiness,
     /// For people.

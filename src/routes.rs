@@ -12,15 +12,30 @@ use actix_web::{
     middleware::from_fn,
     web::{self, ServiceConfig},
 };
+use utoipa::OpenApi;
 
 pub(crate) use failure::Failure;
 
 use crate::{
-    dialects::openai::OpenAiDialect,
+    dialects::openai::{ErrorBody, OpenAiDialect, api},
     error::RequestError,
     middleware::{record_request, share_with_origins},
     startup::Worker,
 };
+
+/// The part of the API's description that the public listener has.
+#[derive(OpenApi)]
+#[openapi(
+    paths(
+        api::create_chat_completion,
+        models::list_models,
+        models::retrieve_model,
+        health::live,
+        health::ready
+    ),
+    components(schemas(ErrorBody<'static>))
+)]
+pub(crate) struct PublicApi;
 
 /// Mounts Herald in any actix `App` that holds a `web::Data<Gateway>`.
 ///

@@ -6,9 +6,19 @@ use actix_web::{
     web,
 };
 
-use crate::{startup::Gateway, telemetry::metrics::TextFormat};
+use crate::{openapi, startup::Gateway, telemetry::metrics::TextFormat};
 
-/// `GET /metrics`: Prometheus text, or OpenMetrics for a scraper that accepts it.
+/// The metrics, as Prometheus text or, for a scraper that accepts it, as OpenMetrics.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = openapi::ADMIN,
+    responses((
+        status = 200,
+        description = "All families of docs/metrics.md",
+        content((String = "text/plain"), (String = "application/openmetrics-text"))
+    ))
+)]
 pub(super) async fn read_metrics(
     request: HttpRequest,
     gateway: web::Data<Gateway>,

@@ -10,6 +10,7 @@ use actix_web::{
     },
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::respond;
 
@@ -43,14 +44,14 @@ pub(crate) enum Problem {
 }
 
 /// The JSON body of a refusal.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ProblemBody {
     /// What went wrong.
     error: ProblemDetail,
 }
 
 /// What went wrong, for programs and for people.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct ProblemDetail {
     /// For programs; never changes its meaning.
     code: &'static str,

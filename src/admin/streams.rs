@@ -2,15 +2,17 @@
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::Problem;
+use super::{Problem, problem::ProblemBody};
 use crate::{
+    openapi,
     startup::Gateway,
     streams::{NotCancelled, OpenStream, Phase},
 };
 
 /// One open stream. Nothing of what is said in it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct StreamView {
     /// The request's id, as its client sees it in `x-herald-request-id`.
     id: String,
@@ -39,7 +41,7 @@ pub(super) struct StreamView {
 }
 
 /// The open streams, the oldest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct StreamList {
     /// Each of them.
     streams: Vec<StreamView>,
@@ -71,15 +73,38 @@ impl From<&OpenStream> for StreamView {
     }
 }
 
-/// `GET /streams`: the open streams, the oldest first.
+/// The open streams, the oldest first.
+#[utoipa::path(
+    get,
+    path = "/streams",
+    tag = openapi::ADMIN,
+    responses((status = 200, description = "What runs now", body = StreamList))
+)]
 pub(super) async fn list_streams(gateway: web::Data<Gateway>) -> HttpResponse {
     let open = gateway.streams().list();
     let streams = open.iter().map(|open| StreamView::from(&**open)).collect();
     HttpResponse::Ok().json(StreamList { streams })
 }
 
-/// `DELETE /streams/{id}`: the stream is told to end. Its provider is let go at once, its client gets
-/// the error `gateway_cancelled`.
+/// Ends a stream.
+///
+/// Its provider is let go at once; its client gets the error `gateway_cancelled`, by a status before
+/// the head and by an error event after it.
+#[utoipa::path(
+    delete,
+    path = "/streams/{id}",
+    tag = openapi::ADMIN,
+    params(("id" = String, Path, description = "The request's id: `x-herald-request-id`")),
+    responses(
+        (status = 202, description = "It is told to end", body = StreamView),
+        (status = 404, description = "`unknown_stream`: none of this id is open", body = ProblemBody),
+        (
+            status = 409,
+            description = "`stream_ending`: its end has been said, and its client takes what is left",
+            body = ProblemBody
+        )
+    )
+)]
 pub(super) async fn cancel_stream(
     gateway: web::Data<Gateway>,
     id: web::Path<String>,

@@ -1,5 +1,6 @@
 //! The OpenAI dialect: the shapes of `/v1/chat/completions` and `/v1/models`.
 
+pub(crate) mod api;
 mod error;
 mod models;
 mod parts;
@@ -15,6 +16,7 @@ use crate::{
     upstream::sse_decoder::SseEvent,
 };
 
+pub(crate) use error::Body as ErrorBody;
 pub(crate) use models::{Model, ModelList};
 pub use request::parse_request;
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// What a client is told, before its dialect gives it a shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ impl ErrorReport {
 }
 
 /// The provider's side of an error, as it stands in the body of the answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UpstreamReport {
     /// Who was asked.
     pub provider: String,
@@ -59,7 +60,7 @@ pub struct UpstreamReport {
 }
 
 /// The provider's own words about its error, cleaned and bounded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ProviderWords {
     /// For people.
     pub message: String,

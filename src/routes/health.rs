@@ -4,16 +4,32 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 use crate::{
-    error::respond, middleware::record_of, startup::Gateway, telemetry::request_record::Outcome,
+    error::respond, middleware::record_of, openapi, readiness::ReadinessReport, startup::Gateway,
+    telemetry::request_record::Outcome,
 };
 
-/// `GET /health/live`: the process answers.
+/// Whether the process answers.
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    tag = openapi::HEALTH,
+    responses((status = 200, description = "It does", body = Object))
+)]
 pub(crate) async fn live(request: HttpRequest) -> HttpResponse {
     record_of(&request).conclude(Outcome::Probed);
     HttpResponse::Ok().json(json!({ "status": "live" }))
 }
 
-/// `GET /health/ready`: 503 with the reason while no new requests should be sent here.
+/// Whether requests may be sent here.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    tag = openapi::HEALTH,
+    responses(
+        (status = 200, description = "They may", body = ReadinessReport),
+        (status = 503, description = "They may not, and why", body = ReadinessReport)
+    )
+)]
 pub(crate) async fn ready(request: HttpRequest) -> HttpResponse {
     record_of(&request).conclude(Outcome::Probed);
     let Some(gateway) = request.app_data::<web::Data<Gateway>>() else {

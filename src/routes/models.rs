@@ -6,9 +6,16 @@ use super::{Failure, admission::admit};
 use crate::{
     dialects::openai::{Model, ModelList, OpenAiDialect},
     error::{HeraldError, RequestError},
+    openapi,
 };
 
 /// Lists the models in the order of the settings.
+#[utoipa::path(
+    get,
+    path = "/v1/models",
+    tag = openapi::PUBLIC,
+    responses((status = 200, description = "What clients may ask for", body = ModelList<'static>))
+)]
 pub(super) async fn list_models(request: HttpRequest) -> Result<HttpResponse, Failure> {
     let (_, settings) = admit(&request).map_err(failure)?;
     let models = settings.models.iter().map(|model| &**model);
@@ -16,6 +23,13 @@ pub(super) async fn list_models(request: HttpRequest) -> Result<HttpResponse, Fa
 }
 
 /// Tells of one model. Names may hold slashes, so the path's whole rest is the name.
+#[utoipa::path(
+    get,
+    path = "/v1/models/{id}",
+    tag = openapi::PUBLIC,
+    params(("id" = String, Path, description = "The model's name; slashes may stand as they are")),
+    responses((status = 200, description = "The model", body = Model<'static>))
+)]
 pub(super) async fn retrieve_model(
     request: HttpRequest,
     id: web::Path<String>,

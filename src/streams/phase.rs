@@ -1,9 +1,10 @@
 //! How far an answer has come.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// How far an answer has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum Phase {

@@ -2,6 +2,8 @@
 
 mod access;
 mod metrics;
+mod openapi;
+mod secrets;
 mod streams;
 
 use std::net::SocketAddr;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 
 use crate::{
     error::{ErrorReport, UpstreamReport},
@@ -18,18 +19,27 @@ pub(super) fn is_told_in(data: &str) -> bool {
     error.is_some_and(|error| !matches!(error, "null" | "false" | "0" | "\"\"" | "{}" | "[]"))
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// The body of an error answer, and the data of an error event.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorBody)]
+pub(crate) struct Body<'a> {
+    /// What went wrong.
     error: Error<'a>,
+    /// The provider's side, where one was involved.
     #[serde(skip_serializing_if = "Option::is_none")]
     upstream: Option<&'a UpstreamReport>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ErrorDetail)]
 struct Error<'a> {
+    /// For people.
     message: &'a str,
+    /// Class of error.
     r#type: Option<&'a str>,
+    /// The request's field at fault.
     param: Option<&'a str>,
+    /// For programs: a string, or a number where a provider's own stays.
     code: Option<&'a Value>,
 }
 

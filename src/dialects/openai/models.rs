@@ -1,11 +1,12 @@
 //! How models are told of (API reference, "Models", read November 2026).
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::settings::VerifiedModel;
 
 /// A model as the OpenAI API lists it (reference, "The model object", read November 2026).
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Model<'a> {
     id: &'a str,
     object: &'static str,
@@ -14,7 +15,7 @@ pub(crate) struct Model<'a> {
 }
 
 /// All of them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ModelList<'a> {
     object: &'static str,
     data: Vec<Model<'a>>,

@@ -1,0 +1,169 @@
+//! The description of both APIs as OpenAPI 3.1, made from the handlers and their types.
+//!
+//! `docs/openapi.json` is the same text, for whoever has no Herald running.
+
+use std::sync::LazyLock;
+
+use utoipa::{
+    Modify, OpenApi,
+    openapi::{
+        Components, ContentBuilder, Ref, Response, ResponseBuilder,
+        path::Operation,
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
+
+use crate::{admin::AdminApi, routes::PublicApi};
+
+/// What clients ask.
+pub(crate) const PUBLIC: &str = "public";
+/// What operators ask, on the admin listener.
+pub(crate) const ADMIN: &str = "admin";
+/// What probes ask, on either listener.
+pub(crate) const HEALTH: &str = "health";
+
+/// The two halves, and what all of their operations have in common.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Herald", description = "A streaming gateway for LLM completions"),
+    tags(
+        (name = PUBLIC, description = "What clients ask, on `server.listen`"),
+        (name = ADMIN, description = "What operators ask, on `admin.listen`"),
+        (name = HEALTH, description = "What probes ask, on either; no key and no token is needed")
+    )
+)]
+struct Api;
+
+/// The text of the description, made once.
+pub(crate) fn document() -> &'static str {
+    static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
+        let mut api = Api::openapi();
+        api.merge(PublicApi::openapi());
+        api.merge(AdminApi::openapi());
+        Shared.modify(&mut api);
+        let mut text = api
+            .to_pretty_json()
+            .expect("strings and numbers always serialise");
+        text.push('\n');
+        text
+    });
+    &DOCUMENT
+}
+
+/// Adds what every operation of a tag has: how callers show who they are, and how they are refused.
+struct Shared;
+
+impl Modify for Shared {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let components = api.components.get_or_insert_with(Components::default);
+        for (name, description) in [
+            (PUBLIC, "A client's key, where `auth` asks for one"),
+            (ADMIN, "The token of `admin.token`, where there is one"),
+        ] {
+            let bearer = HttpBuilder::new()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some(description))
+                .build();
+            components.add_security_scheme(name, SecurityScheme::Http(bearer));
+        }
+        let operations = api.paths.paths.values_mut().flat_map(|path| {
+            [
+                &mut path.get,
+                &mut path.post,
+                &mut path.put,
+                &mut path.delete,
+            ]
+            .into_iter()
+            .flatten()
+        });
+        for operation in operations {
+            complete(operation);
+        }
+    }
+}
+
+fn complete(operation: &mut Operation) {
+    let tags = operation.tags.clone().unwrap_or_default();
+    let is_of = |tag: &str| tags.iter().any(|known| known == tag);
+    let responses = &mut operation.responses.responses;
+    if is_of(PUBLIC) {
+        let told = "Refused, by Herald or by the provider: docs/api.md has every code";
+        let refusal = refusal(told, "ErrorBody");
+        responses.insert("default".to_owned(), refusal.into());
+    }
+    if is_of(ADMIN) {
+        let refusal = refusal("`token_missing` or `token_wrong`", "ProblemBody");
+        responses.insert("401".to_owned(), refusal.into());
+    }
+    // Of health the admin listener's guard is asked too.
+    if is_of(ADMIN) || is_of(HEALTH) {
+        for (status, told) in [
+            (
+                "403",
+                "`foreign_page`: a web page of another origin sends this",
+            ),
+            ("413", "`body_too_large`"),
+            (
+                "429",
+                "`too_many_requests`: `retry-after` says when to come back",
+            ),
+        ] {
+            let refusal = refusal(told, "ProblemBody");
+            responses.insert(status.to_owned(), refusal.into());
+        }
+    }
+    for tag in [PUBLIC, ADMIN] {
+        if is_of(tag) {
+            let nothing = SecurityRequirement::default();
+            let bearer = SecurityRequirement::new(tag, Vec::<String>::new());
+            operation.security = Some(vec![nothing, bearer]);
+        }
+    }
+}
+
+fn refusal(description: &str, body: &str) -> Response {
+    let body = ContentBuilder::new().schema(Some(Ref::from_schema_name(body)));
+    ResponseBuilder::new()
+        .description(description)
+        .content("application/json", body.build())
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
+
+    #[test]
+    fn the_file_in_docs_is_what_the_code_says() {
+        if std::env::var_os("HERALD_WRITE_DOCS").is_some() {
+            std::fs::write(FILE, document()).unwrap();
+        }
+        let written = std::fs::read_to_string(FILE).unwrap_or_default();
+        assert!(
+            written == document(),
+            "docs/openapi.json is not what the code says: HERALD_WRITE_DOCS=1 cargo test --lib openapi"
+        );
+    }
+
+    #[test]
+    fn every_operation_says_who_may_ask_and_every_reference_leads_somewhere() {
+        let api: Value = serde_json::from_str(document()).unwrap();
+        for (path, item) in api["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let tag = operation["tags"][0].as_str().unwrap();
+                let is_open = operation["security"].is_null();
+                assert_eq!(is_open, tag == HEALTH, "{method} {path}");
+                assert!(operation["summary"].is_string(), "{method} {path}");
+            }
+        }
+        let references = document().split("\"$ref\": \"#").skip(1);
+        for reference in references {
+            let pointer = reference.split('"').next().unwrap();
+            assert!(api.pointer(pointer).is_some(), "{pointer}");
+        }
+    }
+}
