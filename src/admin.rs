@@ -22,7 +22,10 @@ use utoipa::OpenApi;
 pub(crate) use problem::Problem;
 pub(crate) use server::{AdminServer, bind};
 
-use crate::routes::health;
+use crate::{
+    reload::{self, SettingsControl},
+    routes::health,
+};
 
 /// The part of the API's description that this listener alone has.
 #[derive(OpenApi)]
@@ -40,8 +43,9 @@ pub(crate) struct AdminApi;
 /// Largest request body that the listener takes, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// The routes. Health is asked for without a token, as probes have none.
-fn configure(app: &mut ServiceConfig) {
+/// The routes. Health is asked for without a token, as probes have none. Those under `/settings` are
+/// there where `control` is.
+fn configure(app: &mut ServiceConfig, control: Option<&SettingsControl>) {
     app.service(resource("/health/live", "GET", web::get().to(health::live)))
         .service(resource(
             "/health/ready",
@@ -70,7 +74,12 @@ fn configure(app: &mut ServiceConfig) {
                     "GET",
                     web::get().to(openapi::read_openapi),
                 ))
-                // Each change of the settings goes through routes of their own, mounted here.
+                .configure(|scope| {
+                    if let Some(control) = control {
+                        scope.app_data(web::Data::new(control.clone()));
+                        reload::routes::configure(scope);
+                    }
+                })
                 .default_service(web::to(unknown_path))
                 .wrap(from_fn(guard::require_token)),
         );

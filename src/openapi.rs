@@ -13,7 +13,7 @@ use utoipa::{
     },
 };
 
-use crate::{admin::AdminApi, routes::PublicApi};
+use crate::{admin::AdminApi, reload::routes::SettingsApi, routes::PublicApi};
 
 /// What clients ask.
 pub(crate) const PUBLIC: &str = "public";
@@ -40,6 +40,7 @@ pub(crate) fn document() -> &'static str {
         let mut api = Api::openapi();
         api.merge(PublicApi::openapi());
         api.merge(AdminApi::openapi());
+        api.merge(SettingsApi::openapi());
         Shared.modify(&mut api);
         let mut text = api
             .to_pretty_json()

@@ -20,6 +20,7 @@ use crate::{
     listener,
     middleware::HeraldRootSpan,
     providers::replay::library::ReplayLibrary,
+    reload::SettingsControl,
     routes,
     settings::{Diagnostics, ServerSettings, Settings, VerifiedSettings},
     streams::Streams,
@@ -140,6 +141,19 @@ impl Gateway {
     /// # Errors
     /// An address cannot be bound.
     pub fn run(&self) -> io::Result<RunningGateway> {
+        self.run_with(None)
+    }
+
+    /// [`run`](Self::run), with the settings to be read and changed on the admin listener, under
+    /// `/settings`.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub fn run_controlled(&self, control: SettingsControl) -> io::Result<RunningGateway> {
+        self.run_with(Some(control))
+    }
+
+    fn run_with(&self, control: Option<SettingsControl>) -> io::Result<RunningGateway> {
         let settings = self.settings();
         let ServerSettings {
             workers,
@@ -154,7 +168,7 @@ impl Gateway {
         let user_timeout = settings.clocks.client_write.mul_f32(1.25);
         let listener = listener::bind(&settings.server, user_timeout)?;
         let address = listener.local_addr()?;
-        let admin = admin::bind(self)?;
+        let admin = admin::bind(self, control)?;
         let gateway = self.clone();
         let app = move || {
             App::new()

@@ -14,7 +14,7 @@ use super::{
     MAX_BODY_BYTES, configure,
     guard::{self, Peers},
 };
-use crate::{listener, middleware::HeraldRootSpan, startup::Gateway};
+use crate::{listener, middleware::HeraldRootSpan, reload::SettingsControl, startup::Gateway};
 
 /// Connections that may be open, and that may wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -33,7 +33,10 @@ pub(crate) struct AdminServer {
 ///
 /// # Errors
 /// The address cannot be bound.
-pub(crate) fn bind(gateway: &Gateway) -> io::Result<Option<AdminServer>> {
+pub(crate) fn bind(
+    gateway: &Gateway,
+    control: Option<SettingsControl>,
+) -> io::Result<Option<AdminServer>> {
     let Some(listen) = gateway.settings().admin.listen else {
         return Ok(None);
     };
@@ -47,7 +50,7 @@ pub(crate) fn bind(gateway: &Gateway) -> io::Result<Option<AdminServer>> {
             .app_data(web::Data::new(gateway.clone()))
             .app_data(Arc::clone(&peers))
             .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
-            .configure(configure)
+            .configure(|app| configure(app, control.as_ref()))
             .wrap(from_fn(guard::admit))
             .wrap(TracingLogger::<HeraldRootSpan>::new())
     })

@@ -55,7 +55,8 @@ fn serve(
         // Before anybody can know that it listens, and tell it to stop.
         let mut signals = Signals::listen()?;
         let gateway = Gateway::new(settings);
-        let running = gateway.run()?;
+        let control = SettingsActor::begin(gateway.clone(), source, Some(log));
+        let running = gateway.run_controlled(control.clone())?;
         let greeting = greeting::text(
             &gateway.settings(),
             running.address(),
@@ -63,7 +64,6 @@ fn serve(
         );
         // It serves all the same where nobody can read this.
         let _ = write_out(greeting.as_bytes());
-        let control = SettingsActor::begin(gateway.clone(), source, Some(log));
         actix_web::rt::spawn(reload_at_hangups(signal(SignalKind::hangup())?, control));
         let handle = running.handle();
         let (stop, stopped) = oneshot::channel();

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     settings::{Diagnostics, Diff, PendingRestart, Settings, VerifiedSettings},
     startup::Gateway,
-    telemetry::subscriber::LogFilter,
+    telemetry::{metrics::ReloadResult, subscriber::LogFilter},
 };
 
 /// What was found of settings that may be taken.
@@ -145,6 +145,14 @@ impl Ledger {
                 tracing::warn!(trigger, %error, "settings refused, the last good ones stay");
             }
         }
+        self.gateway.metrics().reload(match &taken {
+            Ok(reloaded) if !reloaded.pending_restart.is_empty() => ReloadResult::TakenInPart,
+            Ok(Reloaded {
+                is_changed: true, ..
+            }) => ReloadResult::Taken,
+            Ok(_) => ReloadResult::Unchanged,
+            Err(_) => ReloadResult::Refused,
+        });
         self.publish(|status| {
             status.note(wanted.trigger, ended);
             if let Ok(reloaded) = &taken {

@@ -60,7 +60,7 @@ struct RollbackQuery {
 #[utoipa::path(
     get,
     path = "/settings",
-    tag = "settings",
+    tag = crate::openapi::ADMIN,
     responses((status = 200, description = "The settings in force", body = EffectiveView))
 )]
 async fn get_settings(control: Data<SettingsControl>) -> HttpResponse {
@@ -83,7 +83,7 @@ async fn get_settings(control: Data<SettingsControl>) -> HttpResponse {
 #[utoipa::path(
     get,
     path = "/settings/status",
-    tag = "settings",
+    tag = crate::openapi::ADMIN,
     responses((status = 200, description = "The status", body = StatusView))
 )]
 async fn get_status(control: Data<SettingsControl>) -> HttpResponse {
@@ -101,7 +101,7 @@ async fn get_status(control: Data<SettingsControl>) -> HttpResponse {
 #[utoipa::path(
     get,
     path = "/settings/history",
-    tag = "settings",
+    tag = crate::openapi::ADMIN,
     responses((status = 200, description = "The generations", body = HistoryView))
 )]
 async fn get_history(control: Data<SettingsControl>) -> HttpResponse {
@@ -114,7 +114,7 @@ async fn get_history(control: Data<SettingsControl>) -> HttpResponse {
 #[utoipa::path(
     post,
     path = "/settings/reload",
-    tag = "settings",
+    tag = crate::openapi::ADMIN,
     params(
         ReloadQuery,
         ("If-Match" = Option<String>, Header, description = "The ETag of the settings that must be in force")
@@ -146,7 +146,7 @@ async fn reload(request: HttpRequest, control: Data<SettingsControl>) -> HttpRes
 #[utoipa::path(
     post,
     path = "/settings/validate",
-    tag = "settings",
+    tag = crate::openapi::ADMIN,
     request_body(content = String, content_type = "application/toml"),
     responses(
         (status = 200, description = "They would be taken", body = Validated),
@@ -175,7 +175,7 @@ async fn validate(payload: Payload, control: Data<SettingsControl>) -> HttpRespo
 #[utoipa::path(
     post,
     path = "/settings/rollback",
-    tag = "settings",
+    tag = crate::openapi::ADMIN,
     params(
         RollbackQuery,
         ("If-Match" = Option<String>, Header, description = "The ETag of the settings that must be in force; required without `to`")

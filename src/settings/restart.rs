@@ -13,7 +13,7 @@ struct OfTheProcess {
 }
 
 /// All of them. What is not here is taken while Herald runs.
-const OF_THE_PROCESS: [OfTheProcess; 10] = [
+const OF_THE_PROCESS: [OfTheProcess; 11] = [
     OfTheProcess {
         key: "server.listen",
         keep: |new, old| new.server.listen = old.server.listen,
@@ -41,6 +41,10 @@ const OF_THE_PROCESS: [OfTheProcess; 10] = [
     OfTheProcess {
         key: "server.send_buffer",
         keep: |new, old| new.server.send_buffer = old.server.send_buffer,
+    },
+    OfTheProcess {
+        key: "admin.listen",
+        keep: |new, old| new.admin.listen = old.admin.listen,
     },
     OfTheProcess {
         key: TLS,
@@ -133,6 +137,8 @@ mod tests {
             request_head = "7s"
             send_buffer = "7KiB"
             drain_timeout = "7s"
+            [admin]
+            listen = "off"
             [clocks]
             client_write = "7s"
             idle = "7s"

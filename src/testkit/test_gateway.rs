@@ -1,6 +1,6 @@
 //! A whole Herald, on a port of its own.
 
-use std::{net::SocketAddr, thread::JoinHandle};
+use std::{io, net::SocketAddr, thread::JoinHandle};
 
 use tokio::sync::oneshot;
 
@@ -9,8 +9,9 @@ use crate::{
     Gateway,
     drain::Drained,
     providers::replay::library::ReplayLibrary,
+    reload::SettingsControl,
     settings::{ProcessEnvironment, Settings},
-    startup::Shutdown,
+    startup::{RunningGateway, Shutdown},
 };
 
 /// Herald as `herald serve` runs it, listening on a free loopback port, on a thread of its own.
@@ -112,13 +113,29 @@ impl TestGateway {
     /// # Panics
     /// If its address cannot be bound.
     pub async fn run(gateway: Gateway) -> Self {
+        let serving = gateway.clone();
+        Self::run_as(gateway, move || serving.run()).await
+    }
+
+    /// Runs a gateway whose settings can be changed on its admin listener.
+    ///
+    /// # Panics
+    /// If its address cannot be bound.
+    pub async fn run_controlled(gateway: Gateway, control: SettingsControl) -> Self {
+        let serving = gateway.clone();
+        Self::run_as(gateway, move || serving.run_controlled(control)).await
+    }
+
+    async fn run_as(
+        gateway: Gateway,
+        run: impl FnOnce() -> io::Result<RunningGateway> + Send + 'static,
+    ) -> Self {
         let (stop, told_to_stop) = oneshot::channel();
         let (ended, stopped) = oneshot::channel();
         let (bound, address) = oneshot::channel();
-        let serving = gateway.clone();
         let thread = std::thread::spawn(move || {
             actix_web::rt::System::new().block_on(async move {
-                let running = serving.run().unwrap_or_else(|error| panic!("{error}"));
+                let running = run().unwrap_or_else(|error| panic!("{error}"));
                 let handle = running.handle();
                 // A test that is gone does not wait for the address.
                 let _ = bound.send((running.address(), running.admin_address()));

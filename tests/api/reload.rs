@@ -49,8 +49,8 @@ impl Watched {
         let control = SettingsActor::begin(gateway.clone(), source, None);
         Self {
             file,
+            gateway: TestGateway::run_controlled(gateway, control.clone()).await,
             control,
-            gateway: TestGateway::run(gateway).await,
             provider: provider.base_url(),
         }
     }
@@ -107,7 +107,7 @@ impl Watched {
 
 fn settings(provider: &str, beside: &str) -> String {
     format!(
-        "[server]\nlisten = \"127.0.0.1:0\"\nworkers = 2\n\
+        "admin.listen = \"127.0.0.1:0\"\n[server]\nlisten = \"127.0.0.1:0\"\nworkers = 2\n\
          [upstream]\nproxy = \"none\"\n\
          [reload]\ndebounce = \"20ms\"\nhistory = 3\n{beside}\n\
          [[providers]]\nid = \"scripted\"\nkind = \"openai\"\nbase_url = \"{provider}\"\n\
@@ -309,4 +309,37 @@ fn resident_kib() -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.unwrap().trim().trim_end_matches(" kB");
     kib.parse().unwrap()
+}
+
+#[actix_web::test]
+async fn operators_read_and_change_the_settings_on_the_admin_listener() {
+    let provider = ScriptedProvider::start([]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let herald = Watched::start(&provider, &folder).await;
+    let client = awc::Client::default();
+    let url = |path: &str| format!("http://{}{path}", herald.gateway.admin_address());
+
+    let mut answer = client.get(url("/settings")).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    let etag = answer.headers().get("etag").unwrap().clone();
+    let shown: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(shown["generation"], 1);
+    assert_eq!(shown["settings"]["clocks"]["idle"], "120s");
+
+    herald.replace(&herald.text("[clocks]\nidle = \"70s\""));
+    let reload = || {
+        client
+            .post(url("/settings/reload"))
+            .insert_header(("if-match", etag.clone()))
+    };
+    // The file is watched too, and may have been first: then other settings are in force.
+    let status = reload().send().await.unwrap().status();
+    assert!([200, 412].contains(&status.as_u16()), "{status}");
+    herald.generation(2).await;
+    assert_eq!(herald.idle(), Duration::from_secs(70));
+    assert_eq!(reload().send().await.unwrap().status(), 412);
+    let mut metrics = client.get(url("/metrics")).send().await.unwrap();
+    let metrics = String::from_utf8(metrics.body().await.unwrap().into()).unwrap();
+    let taken = "herald_reloads_total{result=\"taken\"} 1";
+    assert!(metrics.contains(taken), "{metrics}");
 }

@@ -1,12 +1,25 @@
 //! The description of the API: served, and true of both listeners.
 
-use herald::testkit::TestGateway;
+use std::collections::HashMap;
+
+use herald::{
+    Gateway,
+    reload::{SettingsActor, source::SettingsSource},
+    testkit::TestGateway,
+};
 
 use super::ask;
 
 #[actix_web::test]
 async fn every_operation_that_is_described_is_there_on_its_listener() {
-    let gateway = TestGateway::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("herald.toml");
+    let addresses = "server.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\n";
+    std::fs::write(&file, addresses).unwrap();
+    let source = SettingsSource::new(Some(&file), HashMap::new(), HashMap::new());
+    let gateway = Gateway::new(source.load().unwrap());
+    let control = SettingsActor::begin(gateway.clone(), source, None);
+    let gateway = TestGateway::run_controlled(gateway, control).await;
     let (public, admin) = (gateway.address(), gateway.admin_address());
     let api = ask(admin, "GET /openapi.json", &[]).await.json().await;
     assert_eq!(api["openapi"], "3.1.0");
