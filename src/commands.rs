@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod diff;
 mod explain;
+mod key;
 mod replay;
 mod schema;
 mod serve;
@@ -66,6 +67,8 @@ enum Command {
     Schema,
     /// Says what Herald would do, and by which rule, without asking anybody.
     Explain(explain::Arguments),
+    /// Makes keys for clients.
+    Key(key::Arguments),
     /// Records what a provider answers, and plays recordings.
     Replay(replay::Arguments),
     /// Prints the completion script of a shell.
@@ -83,6 +86,7 @@ impl CommandLine {
             Command::Diff(arguments) => diff::run(&arguments),
             Command::Schema => schema::run(),
             Command::Explain(arguments) => explain::run(&arguments, settings),
+            Command::Key(arguments) => key::run(&arguments),
             Command::Replay(arguments) => replay::run(&arguments, settings),
             Command::Completions(arguments) => completions::run(&arguments),
         }

@@ -22,6 +22,9 @@ pub struct CompletionRequest {
     /// How many alternatives it asked for (`n`), at least 1: each must finish before the answer is
     /// complete.
     pub choices: u32,
+    /// Most tokens that it allows for one alternative, if it says and can be read: for an estimate, not
+    /// for a refusal.
+    pub max_tokens: Option<u64>,
     /// The body, checked to be one JSON object in UTF-8.
     pub body: Bytes,
     /// Where the fields stand in it that a provider may need to edit.

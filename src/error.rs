@@ -7,7 +7,7 @@ pub mod respond;
 pub use report::{ErrorReport, ProviderWords, UpstreamReport};
 pub use request::RequestError;
 
-use crate::{providers::ProviderId, upstream::UpstreamError};
+use crate::{limits::LimitError, providers::ProviderId, upstream::UpstreamError};
 
 /// Who is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,9 @@ pub enum HeraldError {
     /// The caller's key is.
     #[error(transparent)]
     Auth(#[from] AuthError),
+    /// A limit of the settings stands in its way.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// Herald is.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
@@ -62,7 +65,7 @@ impl HeraldError {
     pub fn origin(&self) -> Origin {
         match self {
             Self::Request(_) | Self::Auth(_) => Origin::Downstream,
-            Self::Gateway(_) => Origin::Gateway,
+            Self::Limit(_) | Self::Gateway(_) => Origin::Gateway,
             Self::Upstream { error, .. } => match **error {
                 UpstreamError::Draining | UpstreamError::Cancelled => Origin::Gateway,
                 _ => Origin::Upstream,
@@ -75,7 +78,9 @@ impl HeraldError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Request(error) => error.code(),
+            Self::Auth(AuthError::Expired) => "expired_api_key",
             Self::Auth(_) => "invalid_api_key",
+            Self::Limit(error) => error.code(),
             Self::Gateway(GatewayError::Draining) => "gateway_draining",
             Self::Gateway(GatewayError::Internal) => "gateway_error",
             Self::Gateway(GatewayError::NotMounted) => "gateway_not_mounted",
@@ -90,9 +95,15 @@ pub enum AuthError {
     /// There is none.
     #[error("no API key: send `Authorization: Bearer KEY`")]
     Missing,
+    /// There are several different ones, and each could be meant.
+    #[error("several different API keys: send one")]
+    Several,
     /// It is none of ours.
     #[error("the API key is not known")]
     Unknown,
+    /// It was one of ours until its `keys.expires`.
+    #[error("the API key has expired")]
+    Expired,
 }
 
 /// What is wrong with Herald.

@@ -25,8 +25,10 @@ mod routes;
 
 pub mod dialects;
 
-// Admission: who is it?
+// Admission: who is it, and how much?
 pub mod auth;
+
+pub mod limits;
 
 // Our own words between dialects and providers, and JSON that keeps its bytes.
 pub mod completion;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use secrecy::ExposeSecret;
 
 use crate::{
-    completion::{CompletionEvent, CompletionRequest, ProviderError},
+    completion::{CompletionEvent, CompletionRequest, ProviderError, TokenUsage},
     settings::{ProviderKind, VerifiedProvider},
     upstream::sse_decoder::SseEvent,
 };
@@ -67,6 +67,9 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// # Errors
     /// It is not whole, is none, or tells of an error.
     fn check_document(&self, document: &[u8]) -> Result<(), BadDocument>;
+
+    /// The tokens that a whole answer says that it took, if it does.
+    fn document_usage(&self, document: &[u8]) -> Option<TokenUsage>;
 
     /// Reads the body of an answer that is an error, whatever its content type; cleaned and bounded.
     fn read_error(&self, body: &[u8]) -> ProviderError;

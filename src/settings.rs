@@ -28,7 +28,9 @@ mod diff;
 mod effective;
 mod files;
 mod header_lists;
+mod keys;
 mod layers;
+mod limits;
 mod log;
 mod metadata;
 mod models;
@@ -57,12 +59,14 @@ use serde::Deserialize;
 use diagnostics::{Found, Problems};
 
 pub use admin::{AdminSettings, AdminToken};
-pub use auth::{Auth, ClientKey};
+pub use auth::Auth;
 pub use bounds::{StreamBounds, UpstreamBounds};
 pub use cors::{AllowedOrigins, Cors};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity};
 pub use diff::{Change, ChangeKind, Diff};
 pub use effective::EffectiveSettings;
+pub use keys::{AllowedModels, ClientKey, ClientKeys, ModelPattern};
+pub use limits::{LimitBackend, LimitSettings, OnBackendError};
 pub use log::{LogFormat, LogSettings};
 pub use models::{FilterRules, Models, VerifiedModel};
 pub use origin::{Origin, Origins, Place};
@@ -104,12 +108,13 @@ struct Sections {
     upstream: bounds::UpstreamSection,
     stream: bounds::StreamSection,
     metadata: metadata::MetadataSection,
+    limits: limits::LimitsSection,
     #[serde(default)]
     providers: Vec<providers::ProviderSection>,
     #[serde(default)]
     models: Vec<models::ModelSection>,
     #[serde(default)]
-    keys: Vec<auth::KeySection>,
+    keys: Vec<keys::KeySection>,
 }
 
 impl Settings {

@@ -17,6 +17,7 @@ use tracing_actix_web::TracingLogger;
 use crate::{
     admin::{self, AdminServer},
     drain::{Drain, Drained},
+    limits::Limits,
     listener,
     middleware::HeraldRootSpan,
     providers::replay::library::ReplayLibrary,
@@ -40,6 +41,7 @@ struct Shared {
     drain: Drain,
     streams: Arc<Streams>,
     metrics: Arc<Metrics>,
+    limits: Limits,
 }
 
 impl Gateway {
@@ -53,6 +55,7 @@ impl Gateway {
                 drain: Drain::default(),
                 streams: Arc::default(),
                 metrics: Arc::default(),
+                limits: Limits::default(),
             }),
         }
     }
@@ -121,6 +124,12 @@ impl Gateway {
     #[must_use]
     pub fn drain(&self) -> &Drain {
         &self.shared.drain
+    }
+
+    /// What was spent of the limits, whatever settings come and go.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
     }
 
     /// The completions that are open.

@@ -231,7 +231,7 @@ mod tests {
             .iter()
             .map(|s| s.details.id.clone())
             .collect();
-        assert_eq!(ids, ["a".into(), "c".into()]);
+        assert_eq!(ids, [Arc::<str>::from("a"), "c".into()]);
         drop((first, third));
         assert!(streams.list().is_empty());
         assert_eq!(streams.open.lock().unwrap().len(), 0);

@@ -46,6 +46,9 @@ pub enum RequestError {
     /// The settings define no such model.
     #[error("the model `{0}` does not exist: GET /v1/models lists those that do")]
     ModelUnknown(String),
+    /// The caller's key may not use this model.
+    #[error("this API key may not use the model `{0}`: GET /v1/models lists those that it may")]
+    ModelNotAllowed(String),
     /// The body is larger than `server.max_body_bytes`.
     #[error("the request body is larger than {limit} bytes (server.max_body_bytes)")]
     BodyTooLarge {
@@ -117,6 +120,12 @@ impl RequestError {
         Self::ModelUnknown(shortened(name))
     }
 
+    /// A model that the caller's key may not use.
+    #[must_use]
+    pub fn model_not_allowed(name: &str) -> Self {
+        Self::ModelNotAllowed(shortened(name))
+    }
+
     /// No such path; of a long one only its beginning is told.
     #[must_use]
     pub fn unknown_path(path: &str) -> Self {
@@ -157,7 +166,7 @@ impl RequestError {
     pub fn param(&self) -> Option<&'static str> {
         match self {
             Self::Field { param, .. } | Self::Repeated { param } => Some(param),
-            Self::ModelMissing | Self::ModelUnknown(_) => Some("model"),
+            Self::ModelMissing | Self::ModelUnknown(_) | Self::ModelNotAllowed(_) => Some("model"),
             _ => None,
         }
     }
@@ -168,6 +177,7 @@ impl RequestError {
             Self::NotUtf8 { .. } | Self::Malformed { .. } => "invalid_json",
             Self::Field { .. } | Self::Repeated { .. } => "invalid_value",
             Self::ModelMissing | Self::ModelUnknown(_) => "model_not_found",
+            Self::ModelNotAllowed(_) => "model_not_allowed",
             Self::BodyTooLarge { .. } => "request_too_large",
             Self::BodyTimeout(_) => "request_timeout",
             Self::BodyBroken => "request_incomplete",

@@ -10,7 +10,11 @@ use super::{
 };
 use crate::{
     completion::ProviderError,
-    metadata::{proxy_status::ProxyError, status_table},
+    limits::LimitError,
+    metadata::{
+        proxy_status::{PROXY_STATUS, ProxyError, proxy_status},
+        status_table,
+    },
     settings::VerifiedModel,
     upstream::{UpstreamError, clocks::Clock, error::ConnectError},
 };
@@ -35,7 +39,9 @@ pub fn rescue_own(error: &HeraldError) -> Rescue {
     let status = match error {
         HeraldError::Request(error) => status_of_request(error),
         HeraldError::Auth(_) => StatusCode::UNAUTHORIZED,
-        HeraldError::Gateway(GatewayError::Draining) => StatusCode::SERVICE_UNAVAILABLE,
+        HeraldError::Limit(LimitError::Exceeded(_)) => StatusCode::TOO_MANY_REQUESTS,
+        HeraldError::Limit(LimitError::Overloaded(_) | LimitError::Unavailable)
+        | HeraldError::Gateway(GatewayError::Draining) => StatusCode::SERVICE_UNAVAILABLE,
         HeraldError::Gateway(_) | HeraldError::Upstream { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let mut headers = Vec::new();
@@ -48,9 +54,13 @@ pub fn rescue_own(error: &HeraldError) -> Rescue {
             }
             "invalid_request_error"
         }
-        HeraldError::Auth(AuthError::Missing | AuthError::Unknown) => {
-            headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        HeraldError::Auth(error) => {
+            headers.push((WWW_AUTHENTICATE, challenge(*error)));
             "authentication_error"
+        }
+        HeraldError::Limit(error) => {
+            headers.extend(limit_headers(error));
+            "gateway_limit"
         }
         _ => "gateway_error",
     };
@@ -68,6 +78,37 @@ pub fn rescue_own(error: &HeraldError) -> Rescue {
     }
 }
 
+/// What a refusal by a limit of ours says beside its body: when to come again, what the limits are,
+/// and in `Proxy-Status`, which names no status of any provider, that it was Herald.
+fn limit_headers(error: &LimitError) -> Vec<(HeaderName, HeaderValue)> {
+    let reason = match error {
+        LimitError::Exceeded(_) => ProxyError::HttpRequestDenied,
+        LimitError::Overloaded(_) => ProxyError::ConnectionLimitReached,
+        LimitError::Unavailable => ProxyError::ProxyInternalError,
+    };
+    let details = proxy_status(None, Some(reason), Some(error.code()));
+    let mut headers = vec![(PROXY_STATUS, details)];
+    if let LimitError::Exceeded(exceeded) = error {
+        headers.push(retry_after(exceeded.retry_after));
+        if exceeded.limit.measure.is_daily() {
+            // SDKs repeat a 429 by themselves within a minute, and tomorrow is further away.
+            headers.push((X_SHOULD_RETRY, HeaderValue::from_static("false")));
+        }
+        headers.extend(exceeded.headers());
+    }
+    headers
+}
+
+/// RFC 6750 section 3: a request without a key is told the scheme alone.
+fn challenge(error: AuthError) -> HeaderValue {
+    HeaderValue::from_static(match error {
+        AuthError::Missing => "Bearer",
+        AuthError::Several | AuthError::Unknown | AuthError::Expired => {
+            r#"Bearer error="invalid_token""#
+        }
+    })
+}
+
 fn status_of_request(error: &RequestError) -> StatusCode {
     match error {
         RequestError::NotUtf8 { .. }
@@ -79,6 +120,7 @@ fn status_of_request(error: &RequestError) -> StatusCode {
         RequestError::ModelMissing
         | RequestError::ModelUnknown(_)
         | RequestError::PathUnknown(_) => StatusCode::NOT_FOUND,
+        RequestError::ModelNotAllowed(_) => StatusCode::FORBIDDEN,
         RequestError::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         RequestError::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
         RequestError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,

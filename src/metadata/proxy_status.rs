@@ -1,7 +1,10 @@
 //! The `Proxy-Status` field (RFC 9209): who failed, and what the provider had said.
 
-use actix_web::http::header::HeaderValue;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use sfv::{ItemSerializer, KeyRef, StringRef, TokenRef, key_ref, token_ref};
+
+/// The field's name.
+pub const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 
 /// Why no answer of the provider stands behind ours: the error types of RFC 9209 that Herald uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -16,10 +19,14 @@ pub enum ProxyError {
     ConnectionTerminated,
     /// Connecting took longer than the clock `connect` (section 2.3.9).
     ConnectionTimeout,
+    /// A ceiling of ours on what is open is met (section 2.3.12).
+    ConnectionLimitReached,
     /// The TLS handshake failed (section 2.3.13).
     TlsProtocolError,
     /// The provider's certificate was not accepted (section 2.3.14).
     TlsCertificateError,
+    /// A limit of ours refused the request (section 2.3.17).
+    HttpRequestDenied,
     /// The answer ended before its end (section 2.3.18).
     HttpResponseIncomplete,
     /// The answer's body was too large (section 2.3.21).
@@ -32,6 +39,8 @@ pub enum ProxyError {
     HttpProtocolError,
     /// Herald ended the answer by itself: it is shutting down (section 2.3.29).
     ProxyInternalResponse,
+    /// Herald cannot do its part at the moment (section 2.3.30).
+    ProxyInternalError,
 }
 
 impl ProxyError {
@@ -43,6 +52,8 @@ impl ProxyError {
             Self::ConnectionRefused => "connection_refused",
             Self::ConnectionTerminated => "connection_terminated",
             Self::ConnectionTimeout => "connection_timeout",
+            Self::ConnectionLimitReached => "connection_limit_reached",
+            Self::HttpRequestDenied => "http_request_denied",
             Self::TlsProtocolError => "tls_protocol_error",
             Self::TlsCertificateError => "tls_certificate_error",
             Self::HttpResponseIncomplete => "http_response_incomplete",
@@ -51,6 +62,7 @@ impl ProxyError {
             Self::HttpResponseTimeout => "http_response_timeout",
             Self::HttpProtocolError => "http_protocol_error",
             Self::ProxyInternalResponse => "proxy_internal_response",
+            Self::ProxyInternalError => "proxy_internal_error",
         }
     }
 }

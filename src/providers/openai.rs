@@ -8,7 +8,7 @@ mod request;
 use bytes::Bytes;
 
 use super::{BadDocument, CallBody, EventReader, Provider};
-use crate::completion::{CompletionRequest, ProviderError};
+use crate::completion::{CompletionRequest, ProviderError, TokenUsage};
 
 /// A provider that speaks the OpenAI API.
 #[derive(Debug)]
@@ -29,6 +29,10 @@ impl Provider for OpenAi {
 
     fn check_document(&self, document: &[u8]) -> Result<(), BadDocument> {
         document::check(document)
+    }
+
+    fn document_usage(&self, document: &[u8]) -> Option<TokenUsage> {
+        event::document_usage(document)
     }
 
     fn read_error(&self, body: &[u8]) -> ProviderError {

@@ -16,7 +16,10 @@ use actix_web::{
 
 use crate::{
     error::respond::{Rescue, proxy_error, retry_after},
-    metadata::{Opening, Timings, UpstreamMetadata, proxy_status::proxy_status},
+    metadata::{
+        Opening, Timings, UpstreamMetadata,
+        proxy_status::{PROXY_STATUS, proxy_status},
+    },
     settings::{VerifiedModel, VerifiedSettings},
     telemetry::request_record::RequestRecord,
 };
@@ -29,7 +32,6 @@ pub(super) const X_UPSTREAM_TIME_TO_FIRST_TOKEN: HeaderName =
 pub(super) const X_HERALD_SETTINGS_GENERATION: HeaderName =
     HeaderName::from_static("x-herald-settings-generation");
 pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 /// Tells nginx in front of Herald not to collect the stream in its buffers.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -96,6 +98,7 @@ impl ResponseHead {
             server_timing(&metadata.timings, record.age()),
         ));
 
+        headers.extend(record.limit_headers());
         if let Opening::Failed(error) = opening {
             let received = metadata.head.as_ref().map(|head| head.status.as_u16());
             headers.push((

@@ -1,28 +1,71 @@
 //! What every request to an API passes first: the gateway that is mounted here, its settings, its keys.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use actix_web::{HttpRequest, web};
 
 use crate::{
     auth::authenticate,
-    error::{GatewayError, HeraldError},
+    error::{GatewayError, HeraldError, RequestError},
+    limits::limit::Limit,
     middleware::record_of,
-    settings::VerifiedSettings,
+    settings::{ClientKey, VerifiedModel, VerifiedSettings},
     startup::Gateway,
 };
 
+/// A caller who was let in.
+pub(super) struct Admitted {
+    pub(super) gateway: web::Data<Gateway>,
+    /// The settings that the request keeps to its end.
+    pub(super) settings: Arc<VerifiedSettings>,
+    /// Whose key it is; `None` where none is asked for.
+    pub(super) key: Option<Arc<ClientKey>>,
+}
+
 /// Takes the settings that this request keeps to its end, and lets the caller in or not.
-pub(super) fn admit(
-    request: &HttpRequest,
-) -> Result<(web::Data<Gateway>, Arc<VerifiedSettings>), HeraldError> {
+pub(super) fn admit(request: &HttpRequest) -> Result<Admitted, HeraldError> {
     let gateway = request
         .app_data::<web::Data<Gateway>>()
         .ok_or(GatewayError::NotMounted)?
         .clone();
     let settings = gateway.settings();
-    authenticate(&settings.auth, request.headers())?;
+    let key = authenticate(&settings.auth, request.headers(), SystemTime::now())?.cloned();
+    if let Some(key) = &key {
+        record_of(request).note_key(key);
+    }
     let running = gateway.drain().enter().ok_or(GatewayError::Draining)?;
     record_of(request).note_running(running);
-    Ok((gateway, settings))
+    Ok(Admitted {
+        gateway,
+        settings,
+        key,
+    })
+}
+
+impl Admitted {
+    /// The model of this id, if there is one and the caller may use it.
+    pub(super) fn model(&self, id: &str) -> Result<&Arc<VerifiedModel>, RequestError> {
+        let model = self.settings.models.get(id);
+        let model = model.ok_or_else(|| RequestError::unknown_model(id))?;
+        if !self.may_use(model) {
+            return Err(RequestError::model_not_allowed(id));
+        }
+        Ok(model)
+    }
+
+    /// The limits that a request of the caller for a model meets.
+    pub(super) fn limits<'a>(
+        &'a self,
+        model: &'a VerifiedModel,
+    ) -> impl Iterator<Item = &'a Arc<Limit>> {
+        let of_key = self.key.iter().flat_map(|key| &key.limits);
+        let all = self.settings.limits.all.iter();
+        all.chain(&model.limits).chain(of_key)
+    }
+
+    /// Whether the caller may use a model.
+    pub(super) fn may_use(&self, model: &VerifiedModel) -> bool {
+        let key = self.key.as_ref();
+        key.is_none_or(|key| key.models.contains(&model.id))
+    }
 }

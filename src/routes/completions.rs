@@ -22,13 +22,14 @@ use crate::{
     delivery::{self, DeliveryStream},
     dialects::Dialect,
     error::{GatewayError, HeraldError, RequestError},
+    limits::{LimitError, reservation::Estimate},
     middleware::record_of,
     providers::outgoing_headers,
     response::{
         Answer, ResponseActor, document_body::DocumentBody, metadata_event::metadata_event,
         sse_body::SseBody,
     },
-    settings::VerifiedSettings,
+    settings::{ClientKey, VerifiedModel, VerifiedSettings},
     startup::Worker,
     streams::{StopSignal, StreamDetails},
     upstream::{
@@ -64,24 +65,45 @@ async fn answer(
     payload: web::Payload,
 ) -> Result<HttpResponse, HeraldError> {
     let record = record_of(request);
-    let (gateway, settings) = admit(request)?;
-    let body = read_body(request, payload, &settings).await?;
+    let admitted = admit(request)?;
+    let settings = &admitted.settings;
+    let body = read_body(request, payload, settings).await?;
     let completion = dialect.parse_completion(body)?;
     let started = Instant::now();
-    let model = settings
-        .models
-        .get(&completion.model)
-        .cloned()
-        .ok_or_else(|| RequestError::unknown_model(&completion.model))?;
+    let model = admitted.model(&completion.model)?;
+    let model = for_key(model, admitted.key.as_deref());
     record.note_route(settings.generation, &model, completion.stream);
 
     let mut clocks = settings.clocks;
-    clocks.total = client_total(request, clocks.total)?;
+    let most = admitted.key.as_ref().and_then(|key| key.total);
+    clocks.total = client_total(
+        request,
+        most.map_or(clocks.total, |most| most.min(clocks.total)),
+    )?;
     let asks_for_metadata = asks_for_metadata_event(dialect, request)?;
     let headers = outgoing_headers(&model.provider, request.headers(), completion.stream);
     let worker = request
         .app_data::<Worker>()
         .ok_or(GatewayError::NotMounted)?;
+
+    let limits = admitted.gateway.limits();
+    let metrics = admitted.gateway.metrics();
+    let count = |error: LimitError| {
+        metrics.refused(&error);
+        error
+    };
+    let entered = limits.enter(settings, &model.provider);
+    let (open, waiting) = entered.map_err(count)?;
+    let answer_tokens = completion
+        .max_tokens
+        .unwrap_or(settings.limits.answer_tokens);
+    let answer_tokens = answer_tokens.saturating_mul(completion.choices.into());
+    let estimate = Estimate::new(completion.body.len(), answer_tokens);
+    let reserved = limits
+        .reserve(&settings.limits, admitted.limits(&model), estimate)
+        .await
+        .map_err(count)?;
+    record.hold(open, reserved);
 
     let bounds = settings.stream;
     let (deliveries, delivered) = delivery::channel(bounds.queue_events, bounds.queue_bytes);
@@ -90,16 +112,16 @@ async fn answer(
         generation: settings.generation,
         provider: model.provider.id.to_string(),
         model: model.id.clone(),
-        key: None,
+        key: admitted.key.as_ref().map(|key| key.id.clone()),
         stream: completion.stream,
     };
-    let registration = gateway.streams().open(details, deliveries.gauge());
+    let registration = admitted.gateway.streams().open(details, deliveries.gauge());
     let stream = Arc::clone(registration.stream());
     record.keep_open(registration);
     let (answer, answered) = oneshot::channel();
     let response = ResponseActor::new(
         answer,
-        Arc::clone(&settings),
+        Arc::clone(settings),
         Arc::clone(&model),
         dialect,
         Rc::clone(&record),
@@ -107,15 +129,16 @@ async fn answer(
     .start();
     UpstreamActor::new(Call {
         plan: CallPlan {
-            http_client: worker.http_client(&settings),
-            settings: Arc::clone(&settings),
+            http_client: worker.http_client(settings),
+            settings: Arc::clone(settings),
             model,
             request: completion,
             headers,
             clocks,
             started,
+            waiting: Some(waiting),
             dialect,
-            stop: StopSignal::new(gateway.drain().watch(), &stream),
+            stop: StopSignal::new(admitted.gateway.drain().watch(), &stream),
             stream,
         },
         announcer: Announcer::new(response.clone().recipient(), deliveries),
@@ -141,6 +164,17 @@ async fn answer(
             .set_connection_type(ConnectionType::Close);
     }
     Ok(response)
+}
+
+/// The model as this key sees it: what its own filter drops, is dropped as well.
+fn for_key(model: &Arc<VerifiedModel>, key: Option<&ClientKey>) -> Arc<VerifiedModel> {
+    match key {
+        Some(key) if !key.filter.is_empty() => Arc::new(VerifiedModel {
+            filter: model.filter.joined(&key.filter),
+            ..VerifiedModel::clone(model)
+        }),
+        _ => Arc::clone(model),
+    }
 }
 
 /// Reads the request's body under its bound and its clock.

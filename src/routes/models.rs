@@ -1,11 +1,11 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`: what the settings define.
+//! `GET /v1/models` and `GET /v1/models/{id}`: what the settings define and the caller may use.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{Failure, admission::admit};
 use crate::{
     dialects::openai::{Model, ModelList, OpenAiDialect},
-    error::{HeraldError, RequestError},
+    error::HeraldError,
     openapi,
 };
 
@@ -17,8 +17,9 @@ use crate::{
     responses((status = 200, description = "What clients may ask for", body = ModelList<'static>))
 )]
 pub(super) async fn list_models(request: HttpRequest) -> Result<HttpResponse, Failure> {
-    let (_, settings) = admit(&request).map_err(failure)?;
-    let models = settings.models.iter().map(|model| &**model);
+    let admitted = admit(&request).map_err(failure)?;
+    let models = admitted.settings.models.iter().map(|model| &**model);
+    let models = models.filter(|model| admitted.may_use(model));
     Ok(HttpResponse::Ok().json(ModelList::new(models)))
 }
 
@@ -34,9 +35,8 @@ pub(super) async fn retrieve_model(
     request: HttpRequest,
     id: web::Path<String>,
 ) -> Result<HttpResponse, Failure> {
-    let (_, settings) = admit(&request).map_err(failure)?;
-    let model = settings.models.get(&id);
-    let model = model.ok_or_else(|| failure(RequestError::unknown_model(&id).into()))?;
+    let admitted = admit(&request).map_err(failure)?;
+    let model = admitted.model(&id).map_err(|error| failure(error.into()))?;
     Ok(HttpResponse::Ok().json(Model::from(&**model)))
 }
 

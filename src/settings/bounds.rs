@@ -10,6 +10,7 @@ use super::{
     schema::between,
     units::{Size, Time},
 };
+use crate::limits::ceilings::CeilingSettings;
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +30,10 @@ pub(super) struct UpstreamSection {
     pub(super) proxy: ProxySource,
     #[schemars(transform = between("0s", "1m"))]
     drain_after_end: Time,
+    #[schemars(range(min = 1, max = 1_000_000))]
+    max_open: u64,
+    #[schemars(range(min = 1, max = 1_000_000))]
+    max_waiting: u64,
 }
 
 /// Where a forward proxy is named.
@@ -56,6 +61,8 @@ pub struct UpstreamBounds {
     /// How long the rest of an answer is read after its end marker, so that the connection can be
     /// kept; zero closes it. Setting `upstream.drain_after_end`, default 1 s.
     pub drain_after_end: Duration,
+    /// How many completions may be open at all providers together.
+    pub ceilings: CeilingSettings,
 }
 
 impl UpstreamSection {
@@ -66,7 +73,20 @@ impl UpstreamSection {
             max_body_bytes: self.max_body_bytes.bytes(),
             max_error_bytes: self.max_error_bytes.bytes(),
             drain_after_end: self.drain_after_end.0,
+            ceilings: ceilings(Some(self.max_open), Some(self.max_waiting)),
         }
+    }
+}
+
+/// Ceilings as written; what is not written is none.
+pub(super) fn ceilings(open: Option<u64>, waiting: Option<u64>) -> CeilingSettings {
+    let ceiling = |written: Option<u64>| {
+        let ceiling = written.and_then(|written| usize::try_from(written).ok());
+        ceiling.unwrap_or(usize::MAX)
+    };
+    CeilingSettings {
+        open: ceiling(open),
+        waiting: ceiling(waiting),
     }
 }
 

@@ -10,9 +10,11 @@ use serde::Deserialize;
 
 use super::{
     diagnostics::Problems,
+    limits::LimitSetSection,
     providers::{ProviderSection, VerifiedProvider},
 };
 use crate::{
+    limits::limit::{Limit, Scope},
     providers::ProviderId,
     suggest::{did_you_mean, listed},
 };
@@ -20,8 +22,10 @@ use crate::{
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ModelSection {
-    id: String,
+    pub(super) id: String,
     targets: Vec<TargetSection>,
+    #[serde(default)]
+    limits: LimitSetSection,
     /// What is dropped of its streams.
     #[serde(default)]
     filter: FilterSection,
@@ -43,7 +47,7 @@ struct TargetSection {
 
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct FilterSection {
+pub(super) struct FilterSection {
     drop_events: Vec<String>,
     drop: Vec<Part>,
 }
@@ -65,6 +69,8 @@ pub struct VerifiedModel {
     pub provider: Arc<VerifiedProvider>,
     /// What the provider calls it. Setting `models.targets`.
     pub upstream_model: String,
+    /// How much may be asked for of it. Settings `models.limits`, default any amount.
+    pub limits: Vec<Arc<Limit>>,
     /// What is dropped of its streams. Setting `models.filter`.
     pub filter: FilterRules,
     /// Seconds since 1970, as `GET /v1/models` tells it. Setting `models.created`, default 0.
@@ -84,6 +90,27 @@ pub struct FilterRules {
     pub reasoning: bool,
     /// Whether log probabilities are dropped.
     pub logprobs: bool,
+}
+
+impl FilterRules {
+    /// Whether nothing is dropped.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What either drops.
+    #[must_use]
+    pub fn joined(&self, other: &Self) -> Self {
+        let mut drop_events = self.drop_events.clone();
+        drop_events.extend_from_slice(&other.drop_events);
+        Self {
+            drop_events,
+            usage: self.usage || other.usage,
+            reasoning: self.reasoning || other.reasoning,
+            logprobs: self.logprobs || other.logprobs,
+        }
+    }
 }
 
 /// The models, in the order of the settings, at least one.
@@ -214,6 +241,7 @@ impl ModelSection {
             id: self.id.clone(),
             provider: Arc::clone(provider),
             upstream_model: target.model.clone(),
+            limits: self.limits.verified(&Scope::Model(self.id.clone())),
             filter,
             created: self.created,
             owned_by: self
@@ -225,7 +253,7 @@ impl ModelSection {
 }
 
 impl FilterSection {
-    fn verify(&self, key: &str, problems: &mut Problems<'_>) -> FilterRules {
+    pub(super) fn verify(&self, key: &str, problems: &mut Problems<'_>) -> FilterRules {
         for (index, name) in self.drop_events.iter().enumerate() {
             let key = format!("{key}[{index}]");
             problems.take(&key, is_name(name));
@@ -246,7 +274,7 @@ impl FilterSection {
 }
 
 /// Holds a model's name, an owner or an event's name to what can be shown and sent.
-fn is_name(name: &str) -> Result<(), &'static str> {
+pub(super) fn is_name(name: &str) -> Result<(), &'static str> {
     let length = name.chars().count();
     if (1..=256).contains(&length) && !name.chars().any(char::is_control) {
         Ok(())

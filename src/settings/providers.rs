@@ -15,12 +15,14 @@ use serde::Deserialize;
 pub(super) use transport::Tls;
 
 use super::{
+    bounds::ceilings,
     diagnostics::Problems,
     metadata::{ProviderMetadata, SharedPolicies},
     schema::secret_values,
     secrets::{SecretReference, SecretSource},
 };
 use crate::{
+    limits::ceilings::CeilingSettings,
     metadata::{
         header_policy::HeaderPolicy, request_headers::RequestHeaderPolicy,
         status_table::StatusTable,
@@ -45,6 +47,10 @@ pub(super) struct ProviderSection {
     shared_quota: bool,
     ca_file: Option<PathBuf>,
     recordings: Option<PathBuf>,
+    #[schemars(range(min = 1, max = 1_000_000))]
+    max_open: Option<u64>,
+    #[schemars(range(min = 1, max = 1_000_000))]
+    max_waiting: Option<u64>,
     #[serde(default)]
     metadata: ProviderMetadata,
 }
@@ -79,6 +85,8 @@ pub struct VerifiedProvider {
     /// Whether the quota is ours and not the client's. Setting `providers.shared_quota`, default
     /// false; [`status_table`](Self::status_table) already knows of it.
     pub shared_quota: bool,
+    /// How many completions may be open at it.
+    pub ceilings: CeilingSettings,
     /// Which of its headers reach the client.
     pub header_policy: HeaderPolicy,
     /// How many rules of that policy, from the first on, are those of `metadata.allow`; the others
@@ -177,6 +185,7 @@ impl ProviderSection {
             headers,
             usage_request: self.usage_request,
             shared_quota: self.shared_quota,
+            ceilings: ceilings(self.max_open, self.max_waiting),
             header_policy: policies.headers,
             shared_rules: policies.shared_rules,
             status_table: policies.status,

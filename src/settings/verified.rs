@@ -7,11 +7,12 @@ use std::{
 };
 
 use super::{
-    AdminSettings, Auth, Cors, Diagnostics, EffectiveSettings, LogSettings, Models, ReloadSettings,
-    SecretSource, Sections, ServerSettings, ServerTls, Settings, Severity, StreamBounds,
-    UpstreamBounds, VerifiedProvider, auth,
+    AdminSettings, Auth, Cors, Diagnostics, EffectiveSettings, LimitSettings, LogSettings, Models,
+    ReloadSettings, SecretSource, Sections, ServerSettings, ServerTls, Settings, Severity,
+    StreamBounds, UpstreamBounds, VerifiedProvider, auth,
     bounds::ProxySource,
     diagnostics::Problems,
+    keys,
     metadata::SharedPolicies,
     models, outside,
     providers::{ProviderSection, Tls},
@@ -58,6 +59,8 @@ pub struct VerifiedSettings {
     /// What a 503 says in `retry-after` if the provider said nothing, in whole seconds. Setting
     /// `metadata.retry_after`, default 5 s.
     pub retry_after: Duration,
+    /// Settings `[limits]`.
+    pub limits: LimitSettings,
     /// Settings `[[providers]]`, by id.
     pub providers: BTreeMap<ProviderId, Arc<VerifiedProvider>>,
     /// Settings `[[models]]`.
@@ -111,7 +114,8 @@ impl Sections {
         let tls = tls.and_then(|tls| tls.verify(secrets, problems));
         let listen = server.as_ref().map(|server| server.listen);
         let admin = self.admin.verify(secrets, problems);
-        let auth = auth::verify(self.auth, &self.keys, listen, problems);
+        let keys = keys::verify(&self.keys, &self.models, problems);
+        let auth = auth::verify(self.auth, &self.keys, keys, listen, problems);
         let cors = self.cors.verify(problems);
         let log = self.log.verify(problems);
         let (clocks, heartbeat) = self.clocks.verify(problems);
@@ -139,6 +143,7 @@ impl Sections {
             upstream: self.upstream.verified(),
             stream: self.stream.verified(),
             retry_after,
+            limits: self.limits.verify(secrets, problems),
             providers,
             models,
             client_parts,

@@ -1,11 +1,11 @@
 //! One request at its end: what its line in the log and the metrics are made of.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix_web::http::StatusCode;
 
 use super::request_record::Outcome;
-use crate::{streams::Phase, upstream::messages::Tally};
+use crate::{settings::ClientKey, streams::Phase, upstream::messages::Tally};
 
 /// All that is known of a request that is over. It holds no header, no prompt and no completion.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub(super) struct FinishedRequest<'a> {
     pub(super) id: &'a str,
     pub(super) method: &'a str,
     pub(super) path: &'a str,
+    /// Whose key it came with.
+    pub(super) key: Option<&'a ClientKey>,
     pub(super) outcome: Outcome,
     pub(super) status: Option<StatusCode>,
     pub(super) upstream_status: Option<u16>,
@@ -52,6 +54,8 @@ impl FinishedRequest<'_> {
             request_id = self.id,
             method = self.method,
             path = self.path,
+            key = self.key.map(|key| key.id.as_str()),
+            key_labels = self.key.and_then(|key| labels(&key.labels)),
             outcome = self.outcome.name(),
             error_code = code,
             error_origin = origin,
@@ -77,6 +81,12 @@ impl FinishedRequest<'_> {
             "request finished"
         );
     }
+}
+
+/// A key's labels as the line has them: `team=search,tier=gold`.
+fn labels(labels: &BTreeMap<String, String>) -> Option<String> {
+    let pairs = labels.iter().map(|(name, value)| format!("{name}={value}"));
+    (!labels.is_empty()).then(|| pairs.collect::<Vec<_>>().join(","))
 }
 
 /// A count that is told only where there is something to tell.

@@ -16,6 +16,12 @@ use prometheus_client::{
     registry::Unit,
 };
 
+use crate::limits::{
+    LimitError,
+    ceilings::Ceiling,
+    limit::{Measure, Scope},
+};
+
 pub use exposition::TextFormat;
 pub use labels::{LimitKind, LimitScope, ReloadResult};
 
@@ -163,6 +169,33 @@ impl Metrics {
     /// Counts a request that a limit of ours refused.
     pub fn limited(&self, scope: LimitScope, kind: LimitKind) {
         add(&self.limited, Limited::new(scope, kind), 1);
+    }
+
+    /// Counts a request that a limit refused; one whose limits could not be looked up is none.
+    pub(crate) fn refused(&self, error: &LimitError) {
+        let (scope, kind) = match error {
+            LimitError::Unavailable => return,
+            LimitError::Exceeded(exceeded) => {
+                let scope = match exceeded.limit.scope {
+                    Scope::All => LimitScope::Global,
+                    Scope::Model(_) => LimitScope::Model,
+                    Scope::Key(_) => LimitScope::Key,
+                };
+                let kind = match exceeded.limit.measure {
+                    Measure::Requests | Measure::RequestsPerDay => LimitKind::Requests,
+                    Measure::Tokens | Measure::TokensPerDay => LimitKind::Tokens,
+                    Measure::Concurrent => LimitKind::Concurrent,
+                };
+                (scope, kind)
+            }
+            LimitError::Overloaded(ceiling) => match ceiling {
+                Ceiling::Open => (LimitScope::Global, LimitKind::Concurrent),
+                Ceiling::Waiting => (LimitScope::Global, LimitKind::Waiting),
+                Ceiling::ProviderOpen => (LimitScope::Provider, LimitKind::Concurrent),
+                Ceiling::ProviderWaiting => (LimitScope::Provider, LimitKind::Waiting),
+            },
+        };
+        self.limited(scope, kind);
     }
 
     /// Counts a request that the admin listener's guard refused.

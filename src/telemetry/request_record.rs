@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use actix_web::http::StatusCode;
+use actix_web::http::{
+    StatusCode,
+    header::{HeaderName, HeaderValue},
+};
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -18,8 +21,12 @@ use super::{
 use crate::{
     drain::Running,
     error::{GatewayError, HeraldError, Origin},
+    limits::{
+        ceilings::OpenPermit,
+        reservation::{Reservation, tokens_of},
+    },
     metadata::UpstreamMetadata,
-    settings::VerifiedModel,
+    settings::{ClientKey, VerifiedModel},
     streams::Registration,
     upstream::messages::Tally,
 };
@@ -83,6 +90,7 @@ pub struct RequestRecord {
     status: Cell<Option<StatusCode>>,
     bytes: Cell<u64>,
     time_to_head: Cell<Option<Duration>>,
+    key: RefCell<Option<Arc<ClientKey>>>,
     served: RefCell<Option<Served>>,
     upstream_status: Cell<Option<u16>>,
     attempts: Cell<u32>,
@@ -95,6 +103,7 @@ pub struct RequestRecord {
     registration: OnceCell<Registration>,
     /// Where it is counted; nowhere outside of a gateway.
     metrics: OnceCell<Arc<Metrics>>,
+    held: RefCell<Option<(OpenPermit, Reservation)>>,
 }
 
 impl RequestRecord {
@@ -112,6 +121,7 @@ impl RequestRecord {
             status: Cell::default(),
             bytes: Cell::default(),
             time_to_head: Cell::default(),
+            key: RefCell::default(),
             served: RefCell::default(),
             upstream_status: Cell::default(),
             attempts: Cell::default(),
@@ -120,6 +130,7 @@ impl RequestRecord {
             running: RefCell::default(),
             registration: OnceCell::default(),
             metrics: OnceCell::default(),
+            held: RefCell::default(),
         })
     }
 
@@ -145,6 +156,11 @@ impl RequestRecord {
         *self.running.borrow_mut() = Some(running);
     }
 
+    /// Notes whose key the caller sent.
+    pub fn note_key(&self, key: &Arc<ClientKey>) {
+        *self.key.borrow_mut() = Some(Arc::clone(key));
+    }
+
     /// Notes who is asked for what, and under which settings.
     pub fn note_route(&self, generation: u64, model: &VerifiedModel, stream: bool) {
         *self.served.borrow_mut() = Some(Served {
@@ -160,6 +176,40 @@ impl RequestRecord {
     #[must_use]
     pub fn is_completion(&self) -> bool {
         self.served.borrow().is_some()
+    }
+
+    /// Keeps what the request holds of its limits until its end, which gives it back.
+    pub fn hold(&self, open: OpenPermit, reserved: Reservation) {
+        *self.held.borrow_mut() = Some((open, reserved));
+    }
+
+    /// `RateLimit-Policy` and `RateLimit`, where a limit of ours applies.
+    #[must_use]
+    pub fn limit_headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let held = self.held.borrow();
+        held.as_ref()
+            .map(|(_, reserved)| reserved.headers())
+            .unwrap_or_default()
+    }
+
+    /// What the request came to in tokens: what the provider told; else the prompt's estimate and what
+    /// passed of the answer, an event of a stream counting as one. Of a call that failed before anything
+    /// passed, nothing.
+    fn spent_tokens(&self, outcome: Outcome, prompt: u64) -> u64 {
+        let tally = self.tally.get();
+        if let Some(usage) = tally.usage {
+            return usage.prompt_tokens.saturating_add(usage.completion_tokens);
+        }
+        let is_stream = self.served.borrow().as_ref().is_some_and(|it| it.stream);
+        // The event that tells of a failure is counted among the others, and is none of the answer.
+        let failures = u64::from(matches!(outcome, Outcome::Failed { .. }));
+        let events = tally.events.saturating_sub(failures);
+        let passed = match outcome {
+            Outcome::Failed { .. } if events == 0 => return 0,
+            _ if is_stream => events,
+            _ => tokens_of(self.bytes.get()),
+        };
+        prompt.saturating_add(passed)
     }
 
     /// Notes what the provider said.
@@ -231,15 +281,23 @@ impl RequestRecord {
 impl Drop for RequestRecord {
     fn drop(&mut self) {
         let outcome = self.outcome();
+        if let Some((_, mut reserved)) = self.held.take() {
+            let spent = self.spent_tokens(outcome, reserved.estimate().prompt);
+            reserved.settle(spent);
+        }
         if outcome == Outcome::Probed {
             return;
         }
         let served = self.served.borrow();
-        let registration = self.registration.get();
+        let key = self.key.borrow();
+        // Gone from the open streams before anybody reads that it is over.
+        let registration = self.registration.take();
+        let phase = registration.map(|registration| registration.stream().phase());
         let finished = FinishedRequest {
             id: &self.id,
             method: &self.method,
             path: &self.path,
+            key: key.as_deref(),
             outcome,
             status: self.status.get(),
             upstream_status: self.upstream_status.get(),
@@ -250,7 +308,7 @@ impl Drop for RequestRecord {
             bytes: self.bytes.get(),
             tally: self.tally.get(),
             lost_headers: self.lost_headers.get(),
-            phase: registration.map(|registration| registration.stream().phase()),
+            phase,
         };
         if let Some(running) = self.running.get_mut()
             && outcome == Outcome::failed(&GatewayError::Draining.into())

@@ -22,10 +22,11 @@ use super::{
     request_body::{RequestBody, SendProgress},
 };
 use crate::{
-    completion::CompletionRequest,
+    completion::{CompletionRequest, TokenUsage},
     delivery::ClientLeft,
     dialects::Dialect,
     event_filter::EventFilter,
+    limits::ceilings::WaitingPermit,
     metadata::{Timings, UpstreamMetadata, clean_text},
     providers::{self, BadDocument, CallBody, Provider},
     settings::{VerifiedModel, VerifiedSettings},
@@ -59,6 +60,8 @@ pub struct CallPlan {
     pub clocks: ClockLengths,
     /// When the client's request had been parsed.
     pub started: Instant,
+    /// The call's place among those that wait for a head; given back when the head is in.
+    pub waiting: Option<WaitingPermit>,
     /// How the client is told of a failure in the stream.
     pub dialect: &'static dyn Dialect,
     /// Tells when the call must end although both sides go on.
@@ -121,6 +124,7 @@ impl Call {
             reason = stop.stopped() => Err(reason),
             opened = plan.open() => opened,
         };
+        plan.waiting = None;
         let mut opened = match opened {
             Ok(opened) => opened,
             Err(error) => return fail(announcer, None, Timings::default(), error).await,
@@ -143,13 +147,19 @@ impl Call {
             timings,
             ..
         } = opened;
-        let document = match document {
+        let (document, usage) = match document {
             Ok(document) => document,
             Err(error) => return fail(announcer, Some(head), timings, error).await,
         };
         let metadata = UpstreamMetadata::document(head, timings, document);
         match announcer.announce(metadata).await {
-            Ok(_) => (UpstreamEnd::Completed, Tally::default(), Some(body)),
+            Ok(_) => {
+                let tally = Tally {
+                    usage,
+                    ..Tally::default()
+                };
+                (UpstreamEnd::Completed, tally, Some(body))
+            }
             Err(ClientLeft) => client_left(),
         }
     }
@@ -204,8 +214,11 @@ impl CallPlan {
         })
     }
 
-    /// Reads an answer that is no event stream.
-    async fn read_whole(&self, opened: &mut Opened) -> Result<Bytes, UpstreamError> {
+    /// Reads an answer that is no event stream, and what it says that it took.
+    async fn read_whole(
+        &self,
+        opened: &mut Opened,
+    ) -> Result<(Bytes, Option<TokenUsage>), UpstreamError> {
         let Opened {
             head,
             body,
@@ -234,7 +247,8 @@ impl CallPlan {
             let document = document::read_to_end(body, clocks, bounds.max_body_bytes).await?;
             self.protocol().check_document(&document)?;
             let filter = EventFilter::new(self.dialect, &self.model.filter, false);
-            return Ok(filter.apply_document(document));
+            let usage = self.protocol().document_usage(&document);
+            return Ok((filter.apply_document(document), usage));
         }
         let Some(essence) = content_type(head) else {
             return Err(UpstreamError::NotAStream(

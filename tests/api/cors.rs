@@ -389,6 +389,7 @@ fn verified(toml: &str) -> VerifiedSettings {
     let settings = Settings::from_toml(toml).unwrap();
     let mut settings = settings.verify(&ProcessEnvironment).unwrap();
     settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    settings.admin.listen = None;
     settings.client_parts.proxy_from_environment = false;
     settings
 }

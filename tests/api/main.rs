@@ -15,6 +15,8 @@ mod clocks;
 mod commit;
 mod cors;
 mod headers;
+mod keys;
+mod limits;
 mod metadata_event;
 mod models;
 mod mounted;

@@ -277,7 +277,8 @@ async fn a_key_is_asked_for_where_one_is_defined() {
         let mut reply = client.reply().await;
         assert_eq!(reply.status, status);
         if status == 401 {
-            assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+            let challenge = reply.header("www-authenticate").unwrap();
+            assert!(challenge.starts_with("Bearer"));
             let text = reply.text().await;
             assert!(
                 text.contains("invalid_api_key") && !text.contains("wrong"),

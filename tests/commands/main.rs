@@ -8,5 +8,6 @@ mod check;
 mod diff;
 mod explain;
 mod help;
+mod key;
 mod output;
 mod replay;

@@ -59,7 +59,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 #[test]
 fn log_lines_for_people_have_no_colours_where_they_go_to_a_file() {
     let settings = std::env::temp_dir().join(format!("herald-{}.toml", uuid::Uuid::now_v7()));
-    let text = "server.listen = \"127.0.0.1:0\"\nlog.format = \"pretty\"\n";
+    let text = "server.listen = \"127.0.0.1:0\"\nadmin.listen = \"127.0.0.1:0\"\nlog.format = \"pretty\"\n";
     fs::write(&settings, text).unwrap();
     let mut herald = command(&format!("--settings {}", settings.display()))
         .env("TERM", "xterm-256color")

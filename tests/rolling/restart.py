@@ -127,6 +127,7 @@ class Replica:
         self.id = f"{self.name}{self.starts}"
         settings = self.scratch / f"{self.id}.toml"
         settings.write_text(
+            'admin.listen = "off"\n'
             f'[server]\nlisten = "127.0.0.1:{self.port}"\nworkers = 2\n'
             'drain_delay = "1s"\ndrain_timeout = "1m"\n[upstream]\nproxy = "none"\n'
             f'[[providers]]\nid = "p"\nkind = "openai"\nbase_url = "{self.provider.base_url()}"\n'

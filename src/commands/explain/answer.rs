@@ -51,6 +51,7 @@ pub(super) fn to_head(
             ..VerifiedProvider::clone(provider)
         }),
         upstream_model: "<model>".to_owned(),
+        limits: Vec::new(),
         filter: FilterRules::default(),
         created: 0,
         owned_by: String::new(),

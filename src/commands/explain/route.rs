@@ -1,13 +1,15 @@
 //! `herald explain route`: who serves a model, and whether a key may ask for it.
 
+use std::{sync::Arc, time::SystemTime};
+
 use herald::{
-    error::{HeraldError, RequestError, respond::rescue_own},
+    error::{AuthError, HeraldError, RequestError, respond::rescue_own},
     providers,
-    settings::{Auth, ProviderKind, VerifiedModel, VerifiedProvider},
+    settings::{AllowedModels, Auth, ClientKey, ProviderKind, VerifiedModel, VerifiedProvider},
     suggest::did_you_mean,
     upstream::http_client::Transport,
 };
-use humantime::format_duration;
+use humantime::{format_duration, format_rfc3339_seconds};
 
 use super::{
     known::{Known, with_hint},
@@ -163,8 +165,8 @@ fn clocks(known: &Known) -> Vec<Row> {
     .collect()
 }
 
-/// Who may ask for the model, or what holds for one key. Every key may ask for every model as yet.
-fn who_may(known: &Known, key: Option<&str>, _model: &VerifiedModel) -> Result<String, String> {
+/// Who may ask for the model, or what holds for one key.
+fn who_may(known: &Known, key: Option<&str>, model: &VerifiedModel) -> Result<String, String> {
     let keys = match (&known.settings.auth, key) {
         (Auth::Open, None) => return Ok(format!("everybody, {}", known.place("auth"))),
         (Auth::Open, Some(_)) => {
@@ -174,16 +176,46 @@ fn who_may(known: &Known, key: Option<&str>, _model: &VerifiedModel) -> Result<S
         (Auth::Keys(keys), _) => keys,
     };
     let Some(id) = key else {
-        return Ok(format!("each of the [[keys]], {}", known.place("keys")));
+        let now = SystemTime::now();
+        let may = |key: &&Arc<ClientKey>| key.models.contains(&model.id) && !key.has_expired(now);
+        let place = known.place("keys");
+        return Ok(match (keys.iter().filter(may).count(), keys.len()) {
+            (some, all) if some == all => format!("each of the [[keys]], {place}"),
+            (0, _) => format!("none of the [[keys]], {place}"),
+            (some, all) => format!("{some} of the {all} [[keys]], {place}"),
+        });
     };
     match keys.iter().position(|key| key.id == id) {
-        Some(index) => {
-            let place = known.place(&format!("keys[{index}]"));
-            Ok(format!("{id} may, {place}"))
-        }
+        Some(index) => Ok(whether_it_may(known, index, &keys[index], model)),
         None => {
             let meant = did_you_mean(id, keys.iter().map(|key| key.id.as_str()));
             Err(with_hint(format!("no key has the id {id:?}"), meant))
+        }
+    }
+}
+
+/// Whether one key may ask for the model, and what a client would be told if not.
+fn whether_it_may(known: &Known, index: usize, key: &ClientKey, model: &VerifiedModel) -> String {
+    let at = |name: &str| known.place(&format!("keys[{index}]{name}"));
+    let told = |error: HeraldError| {
+        let status = rescue_own(&error).status.as_u16();
+        format!("; a client gets {status} {}", error.code())
+    };
+    let id = &key.id;
+    if let Some(expires) = key.expires.filter(|_| key.has_expired(SystemTime::now())) {
+        let (place, told) = (at(".expires"), told(AuthError::Expired.into()));
+        let ended = format_rfc3339_seconds(expires);
+        return format!("{id} may not: it expired at {ended}, {place}{told}");
+    }
+    match (&key.models, key.models.matching(&model.id)) {
+        (AllowedModels::All, _) => format!("{id} may, {}", at("")),
+        (AllowedModels::Matching(_), Some(pattern)) => {
+            format!("{id} may, {}", at(&format!(".models[{pattern}]")))
+        }
+        (AllowedModels::Matching(_), None) => {
+            let error = RequestError::model_not_allowed(&model.id);
+            let (place, told) = (at(".models"), told(error.into()));
+            format!("{id} may not: no pattern matches, {place}{told}")
         }
     }
 }

@@ -41,6 +41,7 @@ pub fn parse_request(body: Bytes) -> Result<CompletionRequest, RequestError> {
         stream,
         wants_usage,
         choices,
+        max_tokens: max_tokens(&object),
         places,
         body,
     })
@@ -57,6 +58,12 @@ fn wants_usage(request: &RawObject<'_>) -> Result<bool, RequestError> {
     let asked = field(&options, "include_usage", "true or false");
     let asked: Option<bool> = asked.map_err(|error| error.of("stream_options.include_usage"))?;
     Ok(asked.unwrap_or(false))
+}
+
+/// The client's bound on the answer. What is none is the provider's to refuse.
+fn max_tokens(request: &RawObject<'_>) -> Option<u64> {
+    let bound = |name| serde_json::from_str::<u64>(request.get(name)?.get()).ok();
+    bound("max_completion_tokens").or_else(|| bound("max_tokens"))
 }
 
 /// The value of one member; `None` where it is absent or null.

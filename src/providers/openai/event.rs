@@ -64,13 +64,7 @@ impl ChatReader {
             let error = error.unwrap_or_else(|| error::from_body(data.as_bytes()));
             return Ok((EventKind::Error(Box::new(error)), None));
         }
-        let usage = chunk
-            .usage
-            .and_then(|usage| serde_json::from_str::<Usage>(usage.get()).ok());
-        let usage = usage.map(|usage| TokenUsage {
-            prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.completion_tokens,
-        });
+        let usage = chunk.usage.and_then(told_usage);
         let choices = chunk.choices.unwrap_or_default();
         for choice in choices
             .iter()
@@ -102,6 +96,20 @@ impl EventReader for ChatReader {
     fn is_complete(&self) -> bool {
         self.ended || self.finished.iter().all(|finished| *finished)
     }
+}
+
+/// The usage that a whole answer tells; it stands where a chunk has it.
+pub(super) fn document_usage(document: &[u8]) -> Option<TokenUsage> {
+    let document = RawObject::parse(std::str::from_utf8(document).ok()?).ok()?;
+    told_usage(document.get("usage")?)
+}
+
+fn told_usage(usage: &RawValue) -> Option<TokenUsage> {
+    let usage: Usage = serde_json::from_str(usage.get()).ok()?;
+    Some(TokenUsage {
+        prompt_tokens: usage.prompt_tokens,
+        completion_tokens: usage.completion_tokens,
+    })
 }
 
 /// The fields of a chunk that Herald acts on (OpenAI API reference, "Chat completion chunk object",

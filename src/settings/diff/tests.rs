@@ -9,7 +9,7 @@ const BASE: &str = r#"
     [[providers]]
     id = "p"
     kind = "replay"
-    headers = { "x-team" = "red" }
+    headers = { "x-team" = "crimson" }
     [[providers]]
     id = "q"
     kind = "openai"
@@ -116,7 +116,7 @@ fn rules_are_told_one_by_one_and_their_order_counts() {
 #[test]
 fn what_is_never_shown_is_only_changed() {
     assert_eq!(
-        lines(&[("\"red\"", "\"blue\""), ("2bb8", "3bb8")]),
+        lines(&[("\"crimson\"", "\"blue\""), ("2bb8", "3bb8")]),
         [
             "~ keys[team].sha256: changed",
             "~ providers[p].headers.x-team: changed"
@@ -124,8 +124,8 @@ fn what_is_never_shown_is_only_changed() {
     );
     assert_eq!(
         lines(&[(
-            "{ \"x-team\" = \"red\" }",
-            "{ \"x-team\" = \"red\", \"x-new\" = \"blue\" }"
+            "{ \"x-team\" = \"crimson\" }",
+            "{ \"x-team\" = \"crimson\", \"x-new\" = \"blue\" }"
         )]),
         ["+ providers[p].headers.x-new"]
     );
@@ -135,7 +135,7 @@ fn what_is_never_shown_is_only_changed() {
     );
     let (old, new) = (verified(BASE, "sk-1"), verified("", "sk-1"));
     let told = serde_json::to_string(&Diff::between(&old, &new)).unwrap();
-    for secret in ["red", "2bb8", "sk-1"] {
+    for secret in ["crimson", "2bb8", "sk-1"] {
         assert!(!told.contains(secret), "{secret} in {told}");
         assert!(
             !old.effective.to_json().to_string().contains(secret),

@@ -34,6 +34,7 @@ fn stream(served: &Served, outcome: Outcome) -> FinishedRequest<'_> {
     FinishedRequest {
         id: "id-of-a-request",
         method: "POST",
+        key: None,
         path: "/path-of-a-request",
         outcome,
         status: Some(StatusCode::OK),

@@ -1,0 +1,114 @@
+//! What the limits did so far, for metrics.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use super::{ceilings::Ceiling, limit::Measure};
+
+/// What the limits of this process did since its start. All of it only counts up, but for
+/// [`backend_is_up`](Counts::backend_is_up).
+#[derive(Debug)]
+pub struct Counters {
+    admitted: AtomicU64,
+    refused: [AtomicU64; 5],
+    overloaded: [AtomicU64; 4],
+    backend_errors: AtomicU64,
+    refused_without_backend: AtomicU64,
+    decided_locally: AtomicU64,
+    allowed_without_backend: AtomicU64,
+    lost_corrections: AtomicU64,
+    backend_is_up: AtomicBool,
+}
+
+/// The counters at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests that met limits and were let in.
+    pub admitted: u64,
+    /// Requests that a limit refused, by what it measures, in the order of [`Measure::ALL`].
+    pub refused: [u64; 5],
+    /// Requests that a ceiling refused, in the order of [`Ceiling::ALL`].
+    pub overloaded: [u64; 4],
+    /// Questions that the backend did not answer, in time or at all.
+    pub backend_errors: u64,
+    /// Of these the requests that were refused: `on_backend_error = "refuse"`.
+    pub refused_without_backend: u64,
+    /// Of these the requests that this process's own counts decided: `"local"`.
+    pub decided_locally: u64,
+    /// Of these the requests that were let in unlimited: `"allow"`.
+    pub allowed_without_backend: u64,
+    /// What was spent or given back, and the backend could not be told.
+    pub lost_corrections: u64,
+    /// Whether the backend answered last; always where it is `"local"`.
+    pub backend_is_up: bool,
+}
+
+/// A process is its own backend until the settings name another.
+impl Default for Counters {
+    fn default() -> Self {
+        Self {
+            admitted: AtomicU64::default(),
+            refused: Default::default(),
+            overloaded: Default::default(),
+            backend_errors: AtomicU64::default(),
+            refused_without_backend: AtomicU64::default(),
+            decided_locally: AtomicU64::default(),
+            allowed_without_backend: AtomicU64::default(),
+            lost_corrections: AtomicU64::default(),
+            backend_is_up: AtomicBool::new(true),
+        }
+    }
+}
+
+impl Counters {
+    /// All of them as they are now.
+    #[must_use]
+    pub fn read(&self) -> Counts {
+        Counts {
+            admitted: self.admitted.load(Relaxed),
+            refused: self.refused.each_ref().map(|count| count.load(Relaxed)),
+            overloaded: self.overloaded.each_ref().map(|count| count.load(Relaxed)),
+            backend_errors: self.backend_errors.load(Relaxed),
+            refused_without_backend: self.refused_without_backend.load(Relaxed),
+            decided_locally: self.decided_locally.load(Relaxed),
+            allowed_without_backend: self.allowed_without_backend.load(Relaxed),
+            lost_corrections: self.lost_corrections.load(Relaxed),
+            backend_is_up: self.backend_is_up.load(Relaxed),
+        }
+    }
+
+    pub(super) fn admitted(&self) {
+        self.admitted.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn refused(&self, measure: Measure) {
+        self.refused[measure as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn overloaded(&self, ceiling: Ceiling) {
+        self.overloaded[ceiling as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn backend_failed(&self) {
+        self.backend_errors.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn refused_without_backend(&self) {
+        self.refused_without_backend.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn decided_locally(&self) {
+        self.decided_locally.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn allowed_without_backend(&self) {
+        self.allowed_without_backend.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn lost_correction(&self) {
+        self.lost_corrections.fetch_add(1, Relaxed);
+    }
+
+    pub(super) fn backend_is(&self, up: bool) {
+        self.backend_is_up.store(up, Relaxed);
+    }
+}
