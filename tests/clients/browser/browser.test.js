@@ -100,7 +100,10 @@ test("a page reads when to come back after a 429, and why", options, async (t) =
 test("a page reads that its key is refused", options, async (t) => {
   const { call } = await open(t, ALLOWED);
   const { status, headers } = await call("ask", question(nextCase(), "text", { key: "wrong" }));
-  assert.deepEqual([status, headers["www-authenticate"]], [401, "Bearer"]);
+  assert.deepEqual([status, headers["www-authenticate"]], [
+    401,
+    'Bearer error="invalid_token"',
+  ]);
   assert.equal(JSON.parse(await call("readAll")).error.code, "invalid_api_key");
 });
 
