@@ -150,6 +150,20 @@ impl Limit {
         }
     }
 
+    /// How much it allows, whomever it is for: `600 requests in 1m`.
+    #[must_use]
+    pub fn allowance(&self) -> String {
+        let (most, per) = (self.most, format_duration(self.per));
+        let plural = if most == 1 { "" } else { "s" };
+        match self.measure {
+            Measure::Requests => format!("{most} request{plural} in {per}"),
+            Measure::Tokens => format!("{most} token{plural} in {per}"),
+            Measure::RequestsPerDay => format!("{most} request{plural} a day (UTC)"),
+            Measure::TokensPerDay => format!("{most} token{plural} a day (UTC)"),
+            Measure::Concurrent => format!("{most} completion{plural} at once"),
+        }
+    }
+
     /// What a request with this estimate asks of it: of a limit that the estimate exceeds, all.
     #[must_use]
     pub fn cost(&self, estimated_tokens: u64) -> u64 {
@@ -164,22 +178,14 @@ impl Limit {
 /// Says it as an error does: `the key \`team-a\` may send 600 requests in 1m (keys.limits.requests)`.
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (scope, most) = (&self.scope, self.most);
+        let scope = &self.scope;
         let verb = match scope {
             Scope::All => "takes",
             Scope::Model(_) => "is given",
             Scope::Key(_) => "may use",
         };
-        let plural = if most == 1 { "" } else { "s" };
-        write!(f, "{scope} {verb} {most} ")?;
-        match self.measure {
-            Measure::Requests => write!(f, "request{plural} in {}", format_duration(self.per)),
-            Measure::Tokens => write!(f, "token{plural} in {}", format_duration(self.per)),
-            Measure::RequestsPerDay => write!(f, "request{plural} a day (UTC)"),
-            Measure::TokensPerDay => write!(f, "token{plural} a day (UTC)"),
-            Measure::Concurrent => write!(f, "completion{plural} at once"),
-        }?;
-        write!(f, " ({}.{})", scope.settings(), self.measure.name())
+        let (much, measure) = (self.allowance(), self.measure.name());
+        write!(f, "{scope} {verb} {much} ({}.{measure})", scope.settings())
     }
 }
 

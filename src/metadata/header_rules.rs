@@ -10,7 +10,7 @@ use super::{header_policy::HeaderCaps, never_forward::nominated_by_connection};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Pattern {
     Exact(HeaderName),
-    /// What stands before the `*`; at least two characters.
+    /// What stands before the `*`; at least two characters, or none.
     Prefix(Box<str>),
 }
 
@@ -35,6 +35,14 @@ impl Pattern {
         }
         header_name(prefix).map(|name| Self::Prefix(name.as_str().into()))
     }
+
+    /// As [`parse`](Self::parse), with `*` alone for every name: nothing is let out by it.
+    pub(super) fn parse_or_all(written: &str) -> Result<Self, String> {
+        match written {
+            "*" => Ok(Self::Prefix("".into())),
+            _ => Self::parse(written),
+        }
+    }
 }
 
 /// Reads a header name in any case; the error says what one is made of.
@@ -45,16 +53,16 @@ pub(super) fn header_name(written: &str) -> Result<HeaderName, String> {
 }
 
 /// Patterns in the order of their rules; the first that matches a name wins.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RuleSet {
     exact: HashMap<HeaderName, usize>,
     prefixes: Vec<(usize, Box<str>)>,
 }
 
 /// What the rules make of one value of a head.
-pub(super) enum Met {
+pub(super) enum Met<R> {
     /// This rule lets it through.
-    Rule(usize),
+    Rule(R),
     /// None does.
     NoRule,
     /// One would, but the head's own `Connection` field ties it to its connection.
@@ -62,8 +70,8 @@ pub(super) enum Met {
 }
 
 /// A header that a rule lets through.
-pub(super) struct Match<'a> {
-    pub(super) rule: usize,
+pub(super) struct Match<'a, R> {
+    pub(super) rule: R,
     pub(super) name: &'a HeaderName,
     pub(super) value: &'a HeaderValue,
 }
@@ -79,44 +87,10 @@ impl RuleSet {
         }
     }
 
-    /// What the rules let through, by rule, then by name; the values of one name keep their order.
-    ///
-    /// Sorted because the header map iterates in hash order. `is_forbidden` is asked only about what
-    /// a prefix let in: an exact rule for a forbidden name was refused when it was compiled.
-    pub(super) fn select<'a>(
-        &self,
-        headers: &'a HeaderMap,
-        is_forbidden: impl Fn(&HeaderName) -> bool,
-    ) -> Vec<Match<'a>> {
-        let mut matches: Vec<_> = self
-            .meet(headers, is_forbidden)
-            .filter_map(|(name, value, met)| match met {
-                Met::Rule(rule) => Some(Match { rule, name, value }),
-                Met::NoRule | Met::Nominated => None,
-            })
-            .collect();
-        matches.sort_by(|a, b| (a.rule, a.name.as_str()).cmp(&(b.rule, b.name.as_str())));
-        matches
-    }
-
-    /// What the rules make of each value, in no order but that of the values of one name.
-    pub(super) fn meet<'a>(
-        &self,
-        headers: &'a HeaderMap,
-        is_forbidden: impl Fn(&HeaderName) -> bool,
-    ) -> impl Iterator<Item = (&'a HeaderName, &'a HeaderValue, Met)> {
-        let nominated = nominated_by_connection(headers);
-        headers.iter().map(move |(name, value)| {
-            let met = match self.first_match(name, &is_forbidden) {
-                None => Met::NoRule,
-                Some(_) if nominated.contains(name) => Met::Nominated,
-                Some(rule) => Met::Rule(rule),
-            };
-            (name, value, met)
-        })
-    }
-
     /// The number of the rule that lets a name through.
+    ///
+    /// `is_forbidden` is asked only about what a prefix let in: an exact rule for a forbidden name was
+    /// refused when it was compiled.
     pub(super) fn first_match(
         &self,
         name: &HeaderName,
@@ -134,6 +108,39 @@ impl RuleSet {
             None => exact,
         }
     }
+}
+
+/// What the rules let through, by rule, then by name; the values of one name keep their order.
+///
+/// `rule_for` says which rule lets a name through. Sorted because the header map iterates in hash order.
+pub(super) fn select<R: Copy + Ord>(
+    headers: &HeaderMap,
+    rule_for: impl Fn(&HeaderName) -> Option<R>,
+) -> Vec<Match<'_, R>> {
+    let mut matches: Vec<_> = meet(headers, rule_for)
+        .filter_map(|(name, value, met)| match met {
+            Met::Rule(rule) => Some(Match { rule, name, value }),
+            Met::NoRule | Met::Nominated => None,
+        })
+        .collect();
+    matches.sort_by(|a, b| (a.rule, a.name.as_str()).cmp(&(b.rule, b.name.as_str())));
+    matches
+}
+
+/// What the rules make of each value, in no order but that of the values of one name.
+pub(super) fn meet<R>(
+    headers: &HeaderMap,
+    rule_for: impl Fn(&HeaderName) -> Option<R>,
+) -> impl Iterator<Item = (&HeaderName, &HeaderValue, Met<R>)> {
+    let nominated = nominated_by_connection(headers);
+    headers.iter().map(move |(name, value)| {
+        let met = match rule_for(name) {
+            None => Met::NoRule,
+            Some(_) if nominated.contains(name) => Met::Nominated,
+            Some(rule) => Met::Rule(rule),
+        };
+        (name, value, met)
+    })
 }
 
 /// What is left of the bounds on one message.

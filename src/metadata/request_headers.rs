@@ -4,7 +4,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{
     header_policy::{HeaderCaps, RuleError},
-    header_rules::{Allowance, Pattern, RuleSet, is_plain},
+    header_rules::{Allowance, Pattern, RuleSet, is_plain, select},
     never_forward::{
         ACCOUNT, CONTENT, CREDENTIALS, Family, HERALD, HOP_BY_HOP, ROUTE, why, why_prefix,
     },
@@ -98,7 +98,8 @@ impl RequestHeaderPolicy {
     pub fn select(&self, downstream: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
         let mut allowance = Allowance::new(CAPS);
         let mut selected = Vec::new();
-        let matches = self.rules.select(downstream, is_never_sent);
+        let rule_for = |name: &HeaderName| self.rules.first_match(name, is_never_sent);
+        let matches = select(downstream, rule_for);
         // Two of them contradict each other, so neither is believed.
         let mut parents = matches.iter().filter(|found| found.name == "traceparent");
         let trace = match (parents.next(), parents.next()) {

@@ -78,7 +78,7 @@ impl ResponseHead {
 
         let mut passed = 0..0;
         if let Some(head) = &metadata.head {
-            let taken = provider_headers::take(provider, head, status);
+            let taken = provider_headers::take(model, head, status);
             record.note_lost_headers(taken.over_cap, taken.invalid);
             let first = headers.len();
             headers.extend(taken.headers);

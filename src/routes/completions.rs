@@ -166,11 +166,13 @@ async fn answer(
     Ok(response)
 }
 
-/// The model as this key sees it: what its own filter drops, is dropped as well.
+/// The model as this key sees it: what its own filter drops, is dropped as well, and its own header
+/// rules stand behind the provider's.
 fn for_key(model: &Arc<VerifiedModel>, key: Option<&ClientKey>) -> Arc<VerifiedModel> {
     match key {
-        Some(key) if !key.filter.is_empty() => Arc::new(VerifiedModel {
+        Some(key) if !key.filter.is_empty() || key.headers.is_some() => Arc::new(VerifiedModel {
             filter: model.filter.joined(&key.filter),
+            key_headers: key.headers.clone(),
             ..VerifiedModel::clone(model)
         }),
         _ => Arc::clone(model),

@@ -50,20 +50,28 @@ impl Rules {
     }
 
     /// Warns of rules that an earlier one takes every name from, of this list or of those before it.
-    pub(super) fn warn_of_unreachable(&self, before: &[Self], problems: &mut Problems<'_>) {
-        let places = before.iter().chain([self]).flat_map(|list| {
-            let place = |(index, rule)| (list.at(index), rule);
-            list.written.iter().enumerate().map(place)
+    pub(super) fn warn_of_unreachable(&self, before: &[&Self], problems: &mut Problems<'_>) {
+        if self.written.is_empty() {
+            return;
+        }
+        let rules = before.iter().copied().chain([self]).flat_map(|list| {
+            let numbered = list.written.iter().enumerate();
+            numbered.map(move |(index, rule)| (list, index, rule, pattern(rule)))
         });
-        let places: Vec<_> = places.collect();
-        let own = places.len() - self.written.len();
-        for (index, (key, rule)) in places.iter().enumerate().skip(own) {
-            let swallows = |(at, earlier): &&(String, &String)| {
-                takes_all_of(earlier, rule) && !problems.has_error_within(at)
-            };
-            let Some((first, by)) = places[..index].iter().find(swallows) else {
+        let rules: Vec<_> = rules.collect();
+        let own = rules.len() - self.written.len();
+        for (number, (_, index, rule, matching)) in rules.iter().enumerate().skip(own) {
+            // A place is written out only where it may be told: keys may have many lists.
+            let mut earlier = rules[..number].iter();
+            let swallower = earlier.find_map(|(list, index, by, earlier)| {
+                let is_wider = takes_all_of(earlier, matching);
+                let at = is_wider.then(|| list.at(*index))?;
+                (!problems.has_error_within(&at)).then_some((at, by))
+            });
+            let Some((first, by)) = swallower else {
                 continue;
             };
+            let key = self.at(*index);
             let problem = if by == rule {
                 format!("is never reached: {first} is the same rule")
             } else {
@@ -76,29 +84,39 @@ impl Rules {
                 "remove it, or put it before that one"
             };
             problems
-                .warning(key, problem)
+                .warning(&key, problem)
                 .hint(hint)
-                .beside(first, "this one decides")
+                .beside(&first, "this one decides")
                 .tell();
         }
     }
 
-    fn at(&self, index: usize) -> String {
+    /// Where a rule stands.
+    pub(super) fn at(&self, index: usize) -> String {
         format!("{}[{index}]", self.key)
     }
 }
 
-/// Whether the earlier rule matches every name that the later one does.
-fn takes_all_of(earlier: &str, later: &str) -> bool {
-    let (earlier, later) = (pattern(earlier), pattern(later));
+/// Whether the earlier pattern matches every name that the later one does.
+pub(super) fn takes_all_of(earlier: &str, later: &str) -> bool {
     match earlier.strip_suffix('*') {
         Some(prefix) => later.starts_with(prefix),
         None => earlier == later,
     }
 }
 
+/// Whether there is a name that both patterns match.
+pub(super) fn overlap(one: &str, other: &str) -> bool {
+    // A common beginning of two prefixes is not enough: the longer must begin with the shorter.
+    let is_within = |rule: &str, outer: &str| {
+        let prefix = outer.strip_suffix('*');
+        prefix.is_some_and(|prefix| rule.trim_end_matches('*').starts_with(prefix))
+    };
+    one == other || is_within(one, other) || is_within(other, one)
+}
+
 /// The left side of a rule, in lower case, also of one that renames.
-fn pattern(rule: &str) -> String {
+pub(super) fn pattern(rule: &str) -> String {
     let name = rule
         .strip_prefix("{ name = \"")
         .and_then(|rest| rest.split('"').next());

@@ -1,5 +1,7 @@
 //! `[[keys]]`: the keys of clients, by their hash, and what each may.
 
+mod headers;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
@@ -13,16 +15,19 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use self::headers::KeyMetadata;
 use super::{
     diagnostics::Problems,
     limits::LimitSetSection,
+    metadata::SharedPolicies,
     models::{FilterRules, FilterSection, ModelSection, is_name},
-    providers::is_id,
+    providers::{ProviderSection, is_id},
     schema::{between, secret},
     units::Time,
 };
 use crate::{
     limits::limit::{Limit, Scope},
+    metadata::header_policy::KeyHeaderRules,
     suggest::did_you_mean,
 };
 
@@ -43,6 +48,8 @@ pub(super) struct KeySection {
     filter: FilterSection,
     #[schemars(transform = between("1ms", "24h"))]
     total: Option<Time>,
+    #[serde(default)]
+    metadata: KeyMetadata,
 }
 
 /// A key that clients send, known by its hash alone.
@@ -64,6 +71,9 @@ pub struct ClientKey {
     pub filter: FilterRules,
     /// Its ceiling on `clocks.total`. Setting `keys.total`, 1 ms to 24 h, default none.
     pub total: Option<Duration>,
+    /// Which of a provider's headers it is told of beside those of all keys, and which it is not.
+    /// Settings `keys.metadata`, default no rules.
+    pub headers: Option<Arc<KeyHeaderRules>>,
 }
 
 /// Leaves the hash out: a weak key could be guessed from it.
@@ -180,12 +190,17 @@ impl Deref for ClientKeys {
     }
 }
 
-/// Verifies the keys. `models` tells a pattern that matches nothing.
+/// Verifies the keys. `models` tells a pattern that matches nothing, `shared` and `providers` a header
+/// rule that comes to nothing.
 pub(super) fn verify(
     keys: &[KeySection],
     models: &[ModelSection],
+    shared: &SharedPolicies<'_>,
+    providers: &[ProviderSection],
     problems: &mut Problems<'_>,
 ) -> ClientKeys {
+    let of_providers = providers.iter().flat_map(|one| one.metadata.allow());
+    let of_providers: Vec<_> = of_providers.collect();
     let (mut ids, mut hashes) = (HashMap::new(), HashMap::new());
     let mut verified = ClientKeys::default();
     for (index, key) in keys.iter().enumerate() {
@@ -213,6 +228,9 @@ pub(super) fn verify(
             limits: key.limits.verified(&Scope::Key(key.id.clone())),
             filter: key.filter.verify(&at("filter.drop_events"), problems),
             total: key.total.map(|total| total.0),
+            headers: key
+                .metadata
+                .verify(&at("metadata"), shared, &of_providers, problems),
         };
         if sha256.is_some() {
             verified.add(key);

@@ -56,6 +56,10 @@ pub(super) struct Policies {
 pub(super) struct SharedPolicies<'a> {
     section: &'a MetadataSection,
     caps: HeaderCaps,
+    /// `metadata.allow`, as diagnostics name it.
+    allow: Rules,
+    /// `metadata.request_allow`, likewise.
+    request_allow: Rules,
 }
 
 impl MetadataSection {
@@ -83,12 +87,31 @@ impl MetadataSection {
         let shared = SharedPolicies {
             section: self,
             caps,
+            allow,
+            request_allow,
         };
         (shared, retry_after.0)
     }
 }
 
-impl SharedPolicies<'_> {
+impl ProviderMetadata {
+    /// The rules that the provider adds to `metadata.allow`.
+    pub(super) fn allow(&self) -> &[HeaderRule] {
+        &self.allow
+    }
+}
+
+impl<'a> SharedPolicies<'a> {
+    /// The rules of `metadata.allow`.
+    pub(super) fn allow(&self) -> &'a [HeaderRule] {
+        &self.section.allow
+    }
+
+    /// The same, as diagnostics name them.
+    pub(super) fn allow_rules(&self) -> &Rules {
+        &self.allow
+    }
+
     /// The shared lists with the provider's own behind them. `key` is the provider's `metadata`.
     pub(super) fn with(
         &self,
@@ -100,22 +123,13 @@ impl SharedPolicies<'_> {
         let allow = [&self.section.allow[..], &own.allow].concat();
         let headers = HeaderPolicy::compile(&allow, self.caps);
         let rules = Rules::new(&join(key, "allow"), &own.allow);
-        rules.warn_of_unreachable(
-            &[Rules::new("metadata.allow", &self.section.allow)],
-            problems,
-        );
+        rules.warn_of_unreachable(&[&self.allow], problems);
         let headers = rules.take(headers, problems);
 
         let request_allow = [&self.section.request_allow[..], &own.request_allow].concat();
         let request_headers = RequestHeaderPolicy::compile(&request_allow);
         let rules = Rules::new(&join(key, "request_allow"), &own.request_allow);
-        rules.warn_of_unreachable(
-            &[Rules::new(
-                "metadata.request_allow",
-                &self.section.request_allow,
-            )],
-            problems,
-        );
+        rules.warn_of_unreachable(&[&self.request_allow], problems);
         let request_headers = rules.take(request_headers, problems);
 
         let status = StatusTable::compile(&self.section.status, &own.status, shared_quota);

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     limits::limit::{Limit, Scope},
+    metadata::header_policy::KeyHeaderRules,
     providers::ProviderId,
     suggest::{did_you_mean, listed},
 };
@@ -73,6 +74,9 @@ pub struct VerifiedModel {
     pub limits: Vec<Arc<Limit>>,
     /// What is dropped of its streams. Setting `models.filter`.
     pub filter: FilterRules,
+    /// The header rules of the key that asks for it. No setting of a model: `None` until a request is
+    /// made with such a key.
+    pub key_headers: Option<Arc<KeyHeaderRules>>,
     /// Seconds since 1970, as `GET /v1/models` tells it. Setting `models.created`, default 0.
     pub created: u64,
     /// The owner that `GET /v1/models` tells. Setting `models.owned_by`, default the provider's id.
@@ -243,6 +247,7 @@ impl ModelSection {
             upstream_model: target.model.clone(),
             limits: self.limits.verified(&Scope::Model(self.id.clone())),
             filter,
+            key_headers: None,
             created: self.created,
             owned_by: self
                 .owned_by

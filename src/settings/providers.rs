@@ -52,7 +52,7 @@ pub(super) struct ProviderSection {
     #[schemars(range(min = 1, max = 1_000_000))]
     max_waiting: Option<u64>,
     #[serde(default)]
-    metadata: ProviderMetadata,
+    pub(super) metadata: ProviderMetadata,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -114,12 +114,12 @@ impl Sections {
         let tls = tls.and_then(|tls| tls.verify(secrets, problems));
         let listen = server.as_ref().map(|server| server.listen);
         let admin = self.admin.verify(secrets, problems);
-        let keys = keys::verify(&self.keys, &self.models, problems);
+        let (shared, retry_after) = self.metadata.verify(problems);
+        let keys = keys::verify(&self.keys, &self.models, &shared, &self.providers, problems);
         let auth = auth::verify(self.auth, &self.keys, keys, listen, problems);
         let cors = self.cors.verify(problems);
         let log = self.log.verify(problems);
         let (clocks, heartbeat) = self.clocks.verify(problems);
-        let (shared, retry_after) = self.metadata.verify(problems);
         let (providers, endpoints) = verify_providers(&self.providers, &shared, secrets, problems);
         let models = models::verify(&self.models, &self.providers, &providers, problems);
         let client_parts = ClientParts {

@@ -1,6 +1,6 @@
 //! Client keys over real sockets: who is let in, to which models, for how long.
 
-use herald::testkit::{Script, ScriptedProvider, TestGateway, chat as scripted};
+use herald::testkit::{Gate, Script, ScriptedProvider, TestGateway, chat as scripted};
 use sha2::{Digest, Sha256};
 
 use crate::support::{Client, LogLines, Reply, completion_request, stream_request};
@@ -173,4 +173,116 @@ async fn a_key_that_is_removed_opens_nothing_from_the_next_generation_on() {
     gateway.gateway().replace_settings(next);
     assert_eq!(post(&gateway, &[("api-key", "old")]).await.status, 401);
     assert_eq!(post(&gateway, &[("api-key", "kept")]).await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_stream_that_a_removed_key_began_goes_on_to_its_end() {
+    let gate = Gate::new();
+    let script = Script::sse()
+        .event(scripted::text("a"))
+        .wait(&gate)
+        .event(scripted::finish("stop"))
+        .done()
+        .finish();
+    let provider = ScriptedProvider::start([script]).await;
+    let gateway = TestGateway::tuned(&provider, &key("old", "")).await;
+    let mut begun = post(&gateway, &[("api-key", "old")]).await;
+    assert_eq!(begun.status, 200);
+    let others = TestGateway::tuned(&provider, &key("kept", "")).await;
+    let next = herald::settings::VerifiedSettings::clone(&others.gateway().settings());
+    gateway.gateway().replace_settings(next);
+    assert_eq!(post(&gateway, &[("api-key", "old")]).await.status, 401);
+    gate.open();
+    assert_eq!(begun.events().await.last().unwrap(), "[DONE]");
+}
+
+/// Which headers of a provider the clients of three keys see, on every kind of answer.
+#[actix_web::test]
+async fn a_keys_header_rules_hold_for_it_alone_on_streams_documents_and_errors() {
+    let with_headers = |script: Script| {
+        script
+            .header("x-acme-cost", "7")
+            .header("x-acme-ms", "8")
+            .header("x-ratelimit-remaining-requests", "9")
+            .header("x-request-id", "r-1")
+            .header("set-cookie", "a=b")
+            .repeat()
+    };
+    let keys = "[cors]\norigins = [\"https://app.test\"]\n".to_owned()
+        + &key("plain", "")
+        + &key(
+            "trusted",
+            "metadata.allow = [\"x-acme-cost\", { name = \"x-acme-ms\", as = \"x-upstream-acme-ms\" }]",
+        )
+        + &key(
+            "outside",
+            "metadata.allow = [\"x-acme-*\"]\nmetadata.hide = [\"x-ratelimit-*\", \"x-acme-ms\"]",
+        )
+        + &key("blind", "metadata.hide = [\"*\"]");
+    let (stream, document) = (stream_request(), completion_request());
+    for (script, body, status) in [
+        (Script::chat(["Hi"]), &stream, 200),
+        (Script::json(200, r#"{"choices":[]}"#), &document, 200),
+        (Script::json(500, "{}"), &stream, 502),
+    ] {
+        let provider = ScriptedProvider::start([with_headers(script)]).await;
+        let gateway = TestGateway::tuned(&provider, &keys).await;
+        for (sent, seen) in [
+            (
+                "plain",
+                &["x-ratelimit-remaining-requests", "x-request-id"][..],
+            ),
+            (
+                "trusted",
+                &[
+                    "x-acme-cost",
+                    "x-ratelimit-remaining-requests",
+                    "x-request-id",
+                    "x-upstream-acme-ms",
+                ],
+            ),
+            ("outside", &["x-acme-cost", "x-request-id"]),
+            ("blind", &[]),
+        ] {
+            let mut client = Client::connect(gateway.address()).await;
+            let headers = [("api-key", sent), ("origin", "https://app.test")];
+            client.post_chat_with(body, &headers).await;
+            let reply = client.reply().await;
+            assert_eq!(reply.status, status, "{sent}");
+            // A page may read exactly those that are there.
+            let exposed = reply.header("access-control-expose-headers").unwrap();
+            let exposed: Vec<_> = exposed.split(", ").collect();
+            for name in [
+                "set-cookie",
+                "x-acme-cost",
+                "x-acme-ms",
+                "x-ratelimit-remaining-requests",
+                "x-request-id",
+                "x-upstream-acme-ms",
+            ] {
+                let is_there = reply.header(name).is_some();
+                assert_eq!(is_there, seen.contains(&name), "{sent}: {name}");
+                assert_eq!(exposed.contains(&name), is_there, "{sent}: {name}");
+            }
+            // What Herald itself says cannot be hidden.
+            for own in ["x-upstream-status", "x-upstream-provider"] {
+                assert!(reply.header(own).is_some(), "{sent}: {own}");
+            }
+        }
+    }
+}
+
+#[actix_web::test]
+async fn the_event_metadata_tells_no_more_than_the_keys_head() {
+    let script = Script::chat(["Hi"]).header("x-request-id", "r-1").repeat();
+    let provider = ScriptedProvider::start([script]).await;
+    let keys = key("plain", "") + &key("blind", "metadata.hide = [\"*\"]");
+    let gateway = TestGateway::tuned(&provider, &keys).await;
+    for (sent, is_told) in [("plain", true), ("blind", false)] {
+        let headers = [("api-key", sent), ("x-herald-metadata", "event")];
+        let mut reply = post(&gateway, &headers).await;
+        let text = reply.rest().await.0.concat();
+        assert!(text.starts_with("event: metadata\n"), "{text}");
+        assert_eq!(text.contains("r-1"), is_told, "{text}");
+    }
 }

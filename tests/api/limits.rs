@@ -382,6 +382,76 @@ async fn beyond_a_ceiling_the_answer_is_503_at_once_and_says_which() {
 }
 
 #[actix_web::test]
+async fn a_provider_has_a_ceiling_of_its_own_on_what_waits_for_its_head() {
+    let provider = ScriptedProvider::start([Script::new().stall()]).await;
+    let other = ScriptedProvider::start([Script::chat(["Hi"])]).await;
+    let gateway = TestGateway::with_settings(&format!(
+        "[[providers]]\nid = \"p\"\nkind = \"openai\"\nmax_waiting = 1\nbase_url = \"{}\"\n\
+         [[providers]]\nid = \"q\"\nkind = \"openai\"\nmax_waiting = 1\nbase_url = \"{}\"\n\
+         [[models]]\nid = \"scripted-model\"\ntargets = [{{ provider = \"p\", model = \"m\" }}]\n\
+         [[models]]\nid = \"other\"\ntargets = [{{ provider = \"q\", model = \"m\" }}]\n",
+        provider.base_url(),
+        other.base_url(),
+    ))
+    .await;
+    let mut first = Client::connect(gateway.address()).await;
+    first.post_chat(&stream_request()).await;
+    provider.next_request().await;
+    let mut refused = chat(gateway.address(), &stream_request()).await;
+    assert_eq!(
+        (refused.status, refused.header("retry-after")),
+        (503, Some("1"))
+    );
+    let message = &refused.json().await["error"]["message"];
+    assert!(message.as_str().unwrap().contains("providers.max_waiting"));
+    // Nobody else's ceiling is met by that.
+    let mut body = stream_request();
+    body["model"] = "other".into();
+    assert_eq!(chat(gateway.address(), &body).await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_days_tokens_that_are_spent_are_refused_until_midnight_in_utc() {
+    let usage = scripted::usage(40, 60);
+    let script = Script::sse()
+        .event(scripted::text("a"))
+        .event(scripted::finish("stop"))
+        .event(usage)
+        .done()
+        .finish();
+    let provider = ScriptedProvider::start([script.repeat()]).await;
+    let settings =
+        "[limits]\nanswer_tokens = 1\n".to_owned() + &key("a", "limits.tokens_per_day = 100");
+    let gateway = TestGateway::tuned(&provider, &settings).await;
+    let mut first = post(&gateway, "a", &stream_request()).await;
+    assert_eq!(first.status, 200);
+    assert_eq!(
+        first.header("ratelimit-policy"),
+        Some(r#""key-tokens_per_day";q=100;qu="tokens";w=86400"#)
+    );
+    first.rest().await;
+    drop(first);
+    all_closed(&gateway).await;
+
+    let mut refused = post(&gateway, "a", &stream_request()).await;
+    assert_eq!(refused.status, 429);
+    assert_eq!(remaining(&refused, "key-tokens_per_day"), 0);
+    let seconds: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=86_400).contains(&seconds), "{seconds}");
+    // An SDK must not hammer on until midnight.
+    assert_eq!(refused.header("x-should-retry"), Some("false"));
+    assert_eq!(refused.header("x-ratelimit-limit-tokens"), Some("100"));
+    assert_eq!(refused.header("x-ratelimit-remaining-tokens"), Some("0"));
+    assert_eq!(refused.header("x-upstream-status"), None);
+    let error = &refused.json().await["error"];
+    assert_eq!(error["code"], "gateway_quota_exhausted");
+    assert_eq!(
+        error["message"],
+        "the key `a` may use 100 tokens a day (UTC) (keys.limits.tokens_per_day)"
+    );
+}
+
+#[actix_web::test]
 async fn a_stream_whose_head_is_in_does_not_wait_any_more() {
     let (head, end) = (Gate::new(), Gate::new());
     let waiting = Script::sse()

@@ -276,6 +276,130 @@ fn a_route_is_told_with_the_place_of_each_of_its_parts() {
 }
 
 #[test]
+fn a_route_tells_each_limit_that_holds_and_where_it_is_counted() {
+    let run = explain(&["route", "acme-large", "--key", "team-a"], "");
+    for (subject, beginning) in [
+        ("all-tokens", "2000000 tokens in 1m, limits.tokens ("),
+        (
+            "model-requests_per_day",
+            "20000 requests a day (UTC), models[0].limits.requests_per_day (",
+        ),
+        (
+            "key-requests",
+            "600 requests in 1m, keys[0].limits.requests (",
+        ),
+        (
+            "key-concurrent",
+            "1 completion at once, keys[0].limits.concurrent (",
+        ),
+        ("answer_tokens", "1024, limits.answer_tokens (built-in"),
+        (
+            "backend",
+            "redis: at 127.0.0.1 port 6379, database 3, limits.backend (",
+        ),
+        (
+            "on_backend_error",
+            "refuse: a request gets 503, no limit is exceeded, limits.on_backend_error (built-in",
+        ),
+        (
+            "max_open",
+            "10000 at all providers together, upstream.max_open (built-in",
+        ),
+        (
+            "max_waiting",
+            "5000 at all providers together, upstream.max_waiting (built-in",
+        ),
+        ("total", "5m, keys[0].total ("),
+    ] {
+        assert_begins(run.line(subject), beginning);
+    }
+    for line in [
+        "; 50 at acme, providers[0].max_open (",
+        "; reasoning, keys[0].filter.drop (",
+    ] {
+        assert!(run.stdout.contains(line), "{run:#?}");
+    }
+    let place = "keys[0].limits.requests (";
+    let (_, place) = run.line("key-requests").split_once(place).unwrap();
+    assert!(
+        place.ends_with("tests/commands/explain.toml:41:19)"),
+        "{place}"
+    );
+
+    // Without a key, what keys have is told of, and another model's limits are not.
+    let other = explain(&["route", "other-small"], "");
+    assert!(!other.stdout.contains("model-"), "{other:#?}");
+    assert_begins(
+        other.line("key limits"),
+        "more for 1 of the 2 [[keys]]: ask with --key ID, keys (",
+    );
+    assert_begins(other.line("total"), "30m, clocks.total (");
+    // A key without rules of its own meets those of all.
+    let plain = explain(&["route", "other-small", "--key", "team-b"], "");
+    assert!(!plain.stdout.contains("key-"), "{plain:#?}");
+    assert_begins(plain.line("all-tokens"), "2000000 tokens");
+}
+
+#[test]
+fn the_header_rules_of_a_key_are_told_with_their_places() {
+    let names = [
+        "x-cost",
+        "team-ms",
+        "x-acme-hidden",
+        "acme-ms",
+        "x-request-id",
+        "x-strange",
+    ];
+    let asked = [&["headers"], &names[..], &["--provider", "acme"]].concat();
+    let run = explain(&[&asked[..], &["--key", "team-a"]].concat(), "");
+    for (name, beginning) in [
+        (
+            "x-cost",
+            "forwarded  by x-cost, keys[0].metadata.allow[0] (",
+        ),
+        (
+            "team-ms",
+            "renamed    to x-upstream-team-ms by { name = \"team-ms\", as = \
+             \"x-upstream-team-ms\" }, keys[0].metadata.allow[1] (",
+        ),
+        (
+            "x-acme-hidden",
+            "dropped    the key hides x-acme-hidden, keys[0].metadata.hide[0] (",
+        ),
+        (
+            "acme-ms",
+            "dropped    the key hides x-upstream-processing-ms, keys[0].metadata.hide[1] (",
+        ),
+        (
+            "x-request-id",
+            "forwarded  by x-request-id, metadata.allow[0] (",
+        ),
+    ] {
+        assert_begins(run.line(name), beginning);
+    }
+    let unlisted = run.line("x-strange");
+    assert!(unlisted.ends_with("in its [[providers]], or in this one of the [[keys]]"));
+    assert!(
+        run.line("x-cost")
+            .ends_with("tests/commands/explain.toml:43:19)"),
+        "{run:#?}"
+    );
+
+    let without = explain(&asked, "");
+    assert_begins(without.line("x-cost"), "dropped    no rule allows it");
+    assert_begins(without.line("x-acme-hidden"), "forwarded  by x-acme-*");
+
+    // A whole head is judged in the same way.
+    let saved = "HTTP/1.1 200 OK\nx-cost: 1\nx-acme-hidden: 1\n\n";
+    let head = explain(
+        &["headers", "-", "--provider", "acme", "--key", "team-a"],
+        saved,
+    );
+    assert_begins(head.line("x-cost"), "forwarded  by x-cost, keys[0].");
+    assert_begins(head.line("x-acme-hidden"), "dropped    the key hides");
+}
+
+#[test]
 fn what_is_not_defined_is_refused_with_what_may_be_meant() {
     let model = refused(&["route", "acme-lage"], "");
     assert!(model.contains("did you mean \"acme-large\"?"), "{model}");
@@ -283,11 +407,13 @@ fn what_is_not_defined_is_refused_with_what_may_be_meant() {
         model.contains("a client gets 404 model_not_found: "),
         "{model}"
     );
-    let key = refused(&["route", "acme-large", "--key", "team-b"], "");
-    assert_eq!(
-        key,
-        "herald: no key has the id \"team-b\"; did you mean \"team-a\"?\n"
-    );
+    for question in ["route", "headers"] {
+        let key = refused(&[question, "acme-large", "--key", "teem-a"], "");
+        assert_eq!(
+            key,
+            "herald: no key has the id \"teem-a\"; did you mean \"team-a\"?\n"
+        );
+    }
     for question in ["headers", "status"] {
         let provider = refused(&[question, "404", "--provider", "acne"], "");
         assert_eq!(
@@ -331,6 +457,9 @@ fn without_settings_the_recordings_are_explained() {
     assert_eq!(run.code, 0, "{run:#?}");
     assert_begins(run.line("asked at"), "the recordings inside of Herald, ");
     assert_begins(run.line("who may ask"), "everybody: no key is looked at, ");
+    assert_eq!(run.line("limits"), "none");
+    let run = herald(&["explain", "headers", "x-a", "--key", "any"], &[], "");
+    assert_begins(run.line("key"), "everybody: no key is looked at, ");
 }
 
 #[test]

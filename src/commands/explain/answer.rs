@@ -11,7 +11,7 @@ use herald::{
     completion::ProviderError,
     dialects::{Dialect, openai::OpenAiDialect},
     error::{ErrorReport, respond::rescue_upstream},
-    metadata::{Opening, Timings, UpstreamMetadata},
+    metadata::{Opening, Timings, UpstreamMetadata, header_policy::KeyHeaderRules},
     providers::ProviderId,
     response::head::ResponseHead,
     settings::{FilterRules, VerifiedModel, VerifiedProvider},
@@ -36,10 +36,12 @@ pub(super) struct ClientAnswer {
     pub(super) headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// The answer to this head, if all after it is well. `words` are the provider's where it is an error.
+/// The answer to this head, if all after it is well, for a key with these rules. `words` are the
+/// provider's where it is an error.
 pub(super) fn to_head(
     known: &Known,
     provider: Asked<'_>,
+    key: Option<&Arc<KeyHeaderRules>>,
     head: &UpstreamHead,
     words: ProviderError,
 ) -> ClientAnswer {
@@ -53,6 +55,7 @@ pub(super) fn to_head(
         upstream_model: "<model>".to_owned(),
         limits: Vec::new(),
         filter: FilterRules::default(),
+        key_headers: key.cloned(),
         created: 0,
         owned_by: String::new(),
     };

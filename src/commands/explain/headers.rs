@@ -21,7 +21,7 @@ use herald::{
 use self::words::{Teller, proviso};
 use super::{
     answer::{self, ClientAnswer},
-    known::{Asked, Known},
+    known::{Asked, AskedKey, Known, no_key_counts},
     saved_head::{self, SavedHead},
     status,
     table::{self, Row},
@@ -33,6 +33,7 @@ use super::{
 Examples:
   herald explain headers x-request-id set-cookie
   herald explain headers 'retry-after: 1.5' --provider openai
+  herald explain headers x-acme-cost --key team-a
   curl -sD- https://api.openai.com/v1/models | herald explain headers -
 
 With `-` the whole of a saved head is judged: its status, its values, the bounds on \
@@ -45,19 +46,27 @@ pub(super) struct Arguments {
     /// What holds for one provider, by its id; else for each, folded where they agree.
     #[arg(long, value_name = "ID")]
     provider: Option<String>,
+    /// What holds for one key, with its own rules: the id of one of the [[keys]], never the key itself.
+    #[arg(long, value_name = "ID")]
+    key: Option<String>,
 }
 
 pub(super) fn explain(asked: &Arguments, known: &Known) -> Result<String, String> {
     let providers = known.providers(asked.provider.as_deref())?;
-    let rows = if asked.headers == ["-"] {
+    let key = known.key(asked.key.as_deref())?;
+    let mut rows = if asked.headers == ["-"] {
         explain_head(
             known,
             &providers,
+            key,
             &saved_head::read(std::io::stdin().lock())?,
         )?
     } else {
-        explain_names(known, &providers, &asked.headers)?
+        explain_names(known, &providers, key, &asked.headers)?
     };
+    if asked.key.is_some() && key.is_none() {
+        rows.push(Row::same("key", no_key_counts(known)));
+    }
     let ids: Vec<_> = providers
         .iter()
         .map(|provider| provider.id.as_str())
@@ -73,6 +82,7 @@ const WRITE_A_NAME: &str = "is no header name: write letters, digits and hyphens
 fn explain_names(
     known: &Known,
     providers: &[Asked<'_>],
+    key: Option<AskedKey<'_>>,
     asked: &[String],
 ) -> Result<Vec<Row>, String> {
     let mut names = Vec::new();
@@ -93,15 +103,21 @@ fn explain_names(
             names.push((name, false));
         }
     }
+    let rules = key.and_then(|asked| asked.key.headers.as_deref());
     let told = providers.iter().map(|provider| {
-        let mut fates = Fates::of(provider_headers::trace(provider, &head, head.status));
+        let mut fates = Fates::of(provider_headers::trace(provider, rules, &head, head.status));
+        let teller = Teller {
+            known,
+            provider,
+            key,
+        };
         let tell = |(name, has_value): &(HeaderName, bool)| {
             let fate = if *has_value {
                 fates.next(name)
             } else {
-                provider.header_policy.judge(name)
+                provider.header_policy.for_key(rules).judge(name)
             };
-            let text = Teller { known, provider }.tell(name, fate, None);
+            let text = teller.tell(name, fate, None);
             format!("{text}{}", proviso(fate, *has_value))
         };
         names.iter().map(tell).collect()
@@ -114,6 +130,7 @@ fn explain_names(
 fn explain_head(
     known: &Known,
     providers: &[Asked<'_>],
+    key: Option<AskedKey<'_>>,
     saved: &SavedHead,
 ) -> Result<Vec<Row>, String> {
     let most = known.settings.client_parts.max_head_bytes;
@@ -133,10 +150,12 @@ fn explain_head(
         ));
     }
     let head = &saved.head;
+    let rules = key.and_then(|asked| asked.key.headers.as_ref());
     let answers: Vec<_> = providers
         .iter()
-        .map(|provider| answer::to_head(known, provider, head, ProviderError::default()))
+        .map(|provider| answer::to_head(known, provider, rules, head, ProviderError::default()))
         .collect();
+    let rules = rules.map(|rules| &**rules);
     let each = || providers.iter().zip(&answers);
 
     let mut all = vec![Row::of(
@@ -144,8 +163,13 @@ fn explain_head(
         each().map(|(provider, answer)| status_line(known, provider, head, answer)),
     )];
     let told = each().map(|(provider, answer)| {
-        let mut fates = Fates::of(provider_headers::trace(provider, head, answer.status));
-        let teller = Teller { known, provider };
+        let traced = provider_headers::trace(provider, rules, head, answer.status);
+        let mut fates = Fates::of(traced);
+        let teller = Teller {
+            known,
+            provider,
+            key,
+        };
         let told = saved.names.iter();
         told.map(|name| teller.tell(name, fates.next(name), Some((head.status, answer.status))))
             .collect()

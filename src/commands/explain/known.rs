@@ -4,8 +4,8 @@ use std::{path::Path, sync::Arc};
 
 use herald::{
     settings::{
-        Diagnostics, Origins, ProcessEnvironment, SecretsUnread, Settings, VerifiedProvider,
-        VerifiedSettings,
+        Auth, ClientKey, Diagnostics, Origins, ProcessEnvironment, SecretsUnread, Settings,
+        VerifiedProvider, VerifiedSettings,
     },
     suggest::did_you_mean,
 };
@@ -14,6 +14,22 @@ use herald::{
 pub(super) struct Known {
     pub(super) settings: VerifiedSettings,
     origins: Origins,
+}
+
+/// A key that is asked about.
+#[derive(Clone, Copy)]
+pub(super) struct AskedKey<'a> {
+    pub(super) key: &'a ClientKey,
+    /// Its number among the `[[keys]]`.
+    index: usize,
+}
+
+impl AskedKey<'_> {
+    /// The key of one of its settings, such as `keys[0].models`.
+    pub(super) fn setting(&self, name: &str) -> String {
+        let dot = if name.is_empty() { "" } else { "." };
+        format!("keys[{}]{dot}{name}", self.index)
+    }
 }
 
 /// A provider that is asked about.
@@ -39,6 +55,20 @@ impl Known {
         }
     }
 
+    /// The key of that id; `None` where none is asked about, or where no key is looked at.
+    pub(super) fn key(&self, id: Option<&str>) -> Result<Option<AskedKey<'_>>, String> {
+        let (Auth::Keys(keys), Some(id)) = (&self.settings.auth, id) else {
+            return Ok(None);
+        };
+        // The settings list the keys in the same order.
+        let Some(index) = keys.iter().position(|key| key.id == id) else {
+            let meant = did_you_mean(id, keys.iter().map(|key| key.id.as_str()));
+            return Err(with_hint(format!("no key has the id {id:?}"), meant));
+        };
+        let key = &*keys[index];
+        Ok(Some(AskedKey { key, index }))
+    }
+
     /// The provider of that id, or all of them, by id.
     pub(super) fn providers(&self, id: Option<&str>) -> Result<Vec<Asked<'_>>, String> {
         let all = self.settings.providers.values();
@@ -54,6 +84,11 @@ impl Known {
             _ => Ok(asked),
         }
     }
+}
+
+/// What is said of a key where the settings ask for none.
+pub(super) fn no_key_counts(known: &Known) -> String {
+    format!("everybody: no key is looked at, {}", known.place("auth"))
 }
 
 /// A refusal, and what may have been meant.

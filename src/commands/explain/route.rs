@@ -1,18 +1,19 @@
-//! `herald explain route`: who serves a model, and whether a key may ask for it.
+//! `herald explain route`: who serves a model, how much of it, and whether a key may ask for it.
 
-use std::{sync::Arc, time::SystemTime};
+mod limits;
+mod who;
 
 use herald::{
-    error::{AuthError, HeraldError, RequestError, respond::rescue_own},
+    error::{HeraldError, RequestError, respond::rescue_own},
     providers,
-    settings::{AllowedModels, Auth, ClientKey, ProviderKind, VerifiedModel, VerifiedProvider},
+    settings::{FilterRules, ProviderKind, VerifiedProvider},
     suggest::did_you_mean,
     upstream::http_client::Transport,
 };
-use humantime::{format_duration, format_rfc3339_seconds};
+use humantime::format_duration;
 
 use super::{
-    known::{Known, with_hint},
+    known::{AskedKey, Known, with_hint},
     table::{self, Row},
 };
 
@@ -28,7 +29,8 @@ pub(super) struct Arguments {
     /// The model, by the name that clients send.
     #[arg(value_name = "MODEL")]
     model: String,
-    /// Whether this key may ask for it: the id of one of the [[keys]], never the key itself.
+    /// Whether this key may ask for it, and what holds for it: the id of one of the [[keys]], never the
+    /// key itself.
     #[arg(long, value_name = "ID")]
     key: Option<String>,
 }
@@ -40,6 +42,7 @@ pub(super) fn explain(asked: &Arguments, known: &Known) -> Result<String, String
     let Some((index, model)) = numbered.find(|(_, model)| model.id == asked.model) else {
         return Err(unknown_model(known, &asked.model));
     };
+    let asked_key = known.key(asked.key.as_deref())?;
     let provider = &*model.provider;
     let key = format!("models[{index}]");
     let at = |name: &str| known.place(&format!("{key}.{name}"));
@@ -79,16 +82,16 @@ pub(super) fn explain(asked: &Arguments, known: &Known) -> Result<String, String
         let place = provider_at("api_key");
         rows.push(Row::same("with its key", place));
     }
-    rows.extend(drops(model, at));
+    rows.extend(drops(known, (&key, &model.filter), asked_key));
     if provider.usage_request {
         let place = provider_at("usage_request");
         rows.push(Row::same("asked for", format!("usage, {place}")));
     }
-    rows.extend(clocks(known));
-    rows.push(Row::same(
-        "who may ask",
-        who_may(known, asked.key.as_deref(), model)?,
-    ));
+    rows.extend(clocks(known, asked_key));
+    rows.extend(limits::tell(known, &key, model, asked_key));
+    let is_asked = asked.key.is_some();
+    let who = who::may_ask(known, asked_key, is_asked, model);
+    rows.push(Row::same("who may ask", who));
     Ok(table::render(&[""], &rows))
 }
 
@@ -119,103 +122,68 @@ fn address(known: &Known, provider: &VerifiedProvider) -> String {
     format!("{scheme}://{host}{}{path}", provider.base_path)
 }
 
-/// What is kept back of the model's answers.
-fn drops(model: &VerifiedModel, at: impl Fn(&str) -> String) -> Vec<Row> {
-    let rules = &model.filter;
-    let parts: Vec<_> = [
+/// What is kept back of the model's answers: of all of them, and of those to the key that is asked
+/// about.
+fn drops(known: &Known, of_model: (&str, &FilterRules), key: Option<AskedKey<'_>>) -> Vec<Row> {
+    let of_key = key.map(|asked| (asked.setting("filter"), &asked.key.filter));
+    let rules: Vec<_> = [(format!("{}.filter", of_model.0), of_model.1)]
+        .into_iter()
+        .chain(of_key)
+        .collect();
+    let row = |subject: &str, name: &str, dropped: &dyn Fn(&FilterRules) -> String| {
+        let told = rules.iter().filter_map(|(at, rules)| {
+            let words = dropped(rules);
+            let place = known.place(&format!("{at}.{name}"));
+            (!words.is_empty()).then(|| format!("{words}, {place}"))
+        });
+        let told: Vec<_> = told.collect();
+        (!told.is_empty()).then(|| Row::same(subject, told.join("; ")))
+    };
+    let parts = row("dropped parts", "drop", &dropped_parts);
+    let events = row("dropped events", "drop_events", &|rules| {
+        rules.drop_events.join(", ")
+    });
+    let rows: Vec<_> = parts.into_iter().chain(events).collect();
+    match rows.is_empty() {
+        true => vec![Row::same("dropped", "nothing")],
+        false => rows,
+    }
+}
+
+fn dropped_parts(rules: &FilterRules) -> String {
+    let parts = [
         (rules.usage, "usage"),
         (rules.reasoning, "reasoning"),
         (rules.logprobs, "logprobs"),
-    ]
-    .into_iter()
-    .filter_map(|(is_dropped, part)| is_dropped.then_some(part))
-    .collect();
-    let mut rows = Vec::new();
-    if !parts.is_empty() {
-        let text = format!("{}, {}", parts.join(", "), at("filter.drop"));
-        rows.push(Row::same("dropped parts", text));
-    }
-    if !rules.drop_events.is_empty() {
-        let place = at("filter.drop_events");
-        let text = format!("{}, {place}", rules.drop_events.join(", "));
-        rows.push(Row::same("dropped events", text));
-    }
-    if rows.is_empty() {
-        rows.push(Row::same("dropped", "nothing"));
-    }
-    rows
+    ];
+    let dropped = parts.into_iter().filter(|(is_dropped, _)| *is_dropped);
+    let dropped: Vec<_> = dropped.map(|(_, part)| part).collect();
+    dropped.join(", ")
 }
 
-fn clocks(known: &Known) -> Vec<Row> {
+fn clocks(known: &Known, key: Option<AskedKey<'_>>) -> Vec<Row> {
     let clocks = &known.settings.clocks;
+    let ceiling = key.and_then(|asked| Some((asked, asked.key.total?)));
+    let (total, total_at) = match ceiling.filter(|(_, most)| *most < clocks.total) {
+        Some((asked, most)) => (most, asked.setting("total")),
+        None => (clocks.total, "clocks.total".to_owned()),
+    };
     [
         ("connect", clocks.connect),
         ("head", clocks.head),
         ("hold", clocks.hold),
         ("first_event", clocks.first_event),
         ("idle", clocks.idle),
-        ("total", clocks.total),
+        ("total", total),
         ("client_write", clocks.client_write),
     ]
     .into_iter()
     .map(|(name, length)| {
-        let place = known.place(&format!("clocks.{name}"));
+        let place = match name {
+            "total" => known.place(&total_at),
+            _ => known.place(&format!("clocks.{name}")),
+        };
         Row::same(name, format!("{}, {place}", format_duration(length)))
     })
     .collect()
-}
-
-/// Who may ask for the model, or what holds for one key.
-fn who_may(known: &Known, key: Option<&str>, model: &VerifiedModel) -> Result<String, String> {
-    let keys = match (&known.settings.auth, key) {
-        (Auth::Open, None) => return Ok(format!("everybody, {}", known.place("auth"))),
-        (Auth::Open, Some(_)) => {
-            let place = known.place("auth");
-            return Ok(format!("everybody: no key is looked at, {place}"));
-        }
-        (Auth::Keys(keys), _) => keys,
-    };
-    let Some(id) = key else {
-        let now = SystemTime::now();
-        let may = |key: &&Arc<ClientKey>| key.models.contains(&model.id) && !key.has_expired(now);
-        let place = known.place("keys");
-        return Ok(match (keys.iter().filter(may).count(), keys.len()) {
-            (some, all) if some == all => format!("each of the [[keys]], {place}"),
-            (0, _) => format!("none of the [[keys]], {place}"),
-            (some, all) => format!("{some} of the {all} [[keys]], {place}"),
-        });
-    };
-    match keys.iter().position(|key| key.id == id) {
-        Some(index) => Ok(whether_it_may(known, index, &keys[index], model)),
-        None => {
-            let meant = did_you_mean(id, keys.iter().map(|key| key.id.as_str()));
-            Err(with_hint(format!("no key has the id {id:?}"), meant))
-        }
-    }
-}
-
-/// Whether one key may ask for the model, and what a client would be told if not.
-fn whether_it_may(known: &Known, index: usize, key: &ClientKey, model: &VerifiedModel) -> String {
-    let at = |name: &str| known.place(&format!("keys[{index}]{name}"));
-    let told = |error: HeraldError| {
-        let status = rescue_own(&error).status.as_u16();
-        format!("; a client gets {status} {}", error.code())
-    };
-    let id = &key.id;
-    if let Some(expires) = key.expires.filter(|_| key.has_expired(SystemTime::now())) {
-        let (place, told) = (at(".expires"), told(AuthError::Expired.into()));
-        let ended = format_rfc3339_seconds(expires);
-        return format!("{id} may not: it expired at {ended}, {place}{told}");
-    }
-    match (&key.models, key.models.matching(&model.id)) {
-        (AllowedModels::All, _) => format!("{id} may, {}", at("")),
-        (AllowedModels::Matching(_), Some(pattern)) => {
-            format!("{id} may, {}", at(&format!(".models[{pattern}]")))
-        }
-        (AllowedModels::Matching(_), None) => {
-            let error = RequestError::model_not_allowed(&model.id);
-            let (place, told) = (at(".models"), told(error.into()));
-            format!("{id} may not: no pattern matches, {place}{told}")
-        }
-    }
 }

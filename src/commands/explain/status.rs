@@ -125,7 +125,7 @@ impl Case {
         };
         let answer_to = |headers| {
             let head = UpstreamHead { status, headers };
-            answer::to_head(known, provider, &head, words.clone())
+            answer::to_head(known, provider, None, &head, words.clone())
         };
         let mut advice = HeaderMap::new();
         for (name, value) in ADVICE {

@@ -7,13 +7,23 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 pub enum Fate<'a> {
     /// It goes out.
     Passes {
-        /// The number of the rule, counted from zero, as they were compiled.
-        rule: usize,
+        /// By this rule.
+        rule: RuleOf,
         /// The name it goes out under.
         name: &'a HeaderName,
     },
     /// It stays here.
     Dropped(Dropped),
+}
+
+/// Whose rule it is, and its number there, counted from zero. What a provider's rules let out goes out
+/// before what a key's do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleOf {
+    /// One of the provider's policy: of the global list, or of its own.
+    Provider(usize),
+    /// One that the key adds.
+    Key(usize),
 }
 
 /// Why a value stays here.
@@ -26,6 +36,8 @@ pub enum Dropped {
     Never(&'static str),
     /// No rule names it.
     Unlisted,
+    /// A rule lets it out, and this rule of the key, by its number, takes it away again.
+    Hidden(usize),
     /// The head's own `Connection` field ties it to its connection.
     Nominated,
     /// It is `x-should-retry`, and the client sees another status than the one it speaks of.

@@ -1,9 +1,11 @@
 mod fates;
+mod key_rules;
 
-use actix_web::http::header::CONNECTION;
+use actix_web::http::header::{CONNECTION, HeaderMap};
 use proptest::prelude::*;
 
 use super::*;
+use crate::metadata::never_forward::{is_never_forwarded, why_never_a_target, why_never_forwarded};
 
 const ROOMY: HeaderCaps = HeaderCaps {
     headers: 64,
@@ -107,7 +109,7 @@ fn an_openai_answer_keeps_ids_limits_and_timings_only() {
         ("x-openai-proxy-wasm", "v0.1"),
     ]);
     assert_eq!(
-        lines(&policy(DEFAULTS).forward(&upstream, true)),
+        lines(&policy(DEFAULTS).for_key(None).forward(&upstream, true)),
         [
             ("x-request-id", "req_1"),
             ("x-ratelimit-limit-requests", "500"),
@@ -135,7 +137,7 @@ fn an_anthropic_answer_keeps_ids_limits_and_retry_after() {
         ("transfer-encoding", "chunked"),
     ]);
     assert_eq!(
-        lines(&policy(DEFAULTS).forward(&upstream, true)),
+        lines(&policy(DEFAULTS).for_key(None).forward(&upstream, true)),
         [
             ("request-id", "req_2"),
             ("anthropic-ratelimit-input-tokens-remaining", "1000"),
@@ -169,7 +171,7 @@ fn the_other_providers_keep_what_their_clients_read() {
         ("x-cody-resolved-model", "a/b"),
     ]);
     assert_eq!(
-        lines(&policy(DEFAULTS).forward(&upstream, false)),
+        lines(&policy(DEFAULTS).for_key(None).forward(&upstream, false)),
         [
             ("apim-request-id", "azure"),
             ("x-amzn-requestid", "bedrock"),
@@ -195,7 +197,7 @@ fn a_broad_prefix_never_yields_a_forbidden_name() {
         ("x-one", "1"),
     ]);
     assert_eq!(
-        lines(&policy(&["x-*"]).forward(&upstream, true)),
+        lines(&policy(&["x-*"]).for_key(None).forward(&upstream, true)),
         [("x-one", "1")]
     );
 }
@@ -204,7 +206,7 @@ fn a_broad_prefix_never_yields_a_forbidden_name() {
 fn what_connection_nominates_stays_here() {
     let mut upstream = headers(&[("x-request-id", "1"), ("x-ratelimit-limit", "2")]);
     upstream.insert(CONNECTION, HeaderValue::from_static("close, X-Request-Id"));
-    let forwarded = policy(DEFAULTS).forward(&upstream, true);
+    let forwarded = policy(DEFAULTS).for_key(None).forward(&upstream, true);
     assert_eq!(lines(&forwarded), [("x-ratelimit-limit", "2")]);
 }
 
@@ -213,14 +215,21 @@ fn should_retry_passes_only_with_the_status_it_speaks_of() {
     let upstream = headers(&[("x-should-retry", "true")]);
     let policy = policy_with(&[rule("x-should-retry")], ROOMY);
     assert_eq!(
-        lines(&policy.forward(&upstream, true)),
+        lines(&policy.for_key(None).forward(&upstream, true)),
         [("x-should-retry", "true")]
     );
-    assert!(policy.forward(&upstream, false).headers.is_empty());
+    assert!(
+        policy
+            .for_key(None)
+            .forward(&upstream, false)
+            .headers
+            .is_empty()
+    );
 
     let disguised = policy_with(&[renamed("x-retry", "x-should-retry")], ROOMY);
     assert!(
         disguised
+            .for_key(None)
             .forward(&headers(&[("x-retry", "true")]), false)
             .headers
             .is_empty()
@@ -233,12 +242,12 @@ fn the_first_rule_that_matches_wins() {
     let rename = renamed("OpenAI-Processing-Ms", "x-upstream-processing-ms");
     let exact_first = policy_with(&[rename.clone(), rule("openai-*")], ROOMY);
     assert_eq!(
-        lines(&exact_first.forward(&upstream, true)),
+        lines(&exact_first.for_key(None).forward(&upstream, true)),
         [("x-upstream-processing-ms", "4")]
     );
     let prefix_first = policy_with(&[rule("openai-*"), rename.clone(), rename], ROOMY);
     assert_eq!(
-        lines(&prefix_first.forward(&upstream, true)),
+        lines(&prefix_first.for_key(None).forward(&upstream, true)),
         [("openai-processing-ms", "4")]
     );
 }
@@ -251,7 +260,9 @@ fn a_huge_value_does_not_starve_the_small_ones_after_it() {
         headers: 2,
         bytes: 50,
     };
-    let forwarded = policy_with(&[rule("x-*")], caps).forward(&upstream, true);
+    let forwarded = policy_with(&[rule("x-*")], caps)
+        .for_key(None)
+        .forward(&upstream, true);
     assert_eq!(lines(&forwarded), [("x-a", "1"), ("x-c", "3")]);
     assert_eq!(forwarded.over_cap, 2);
 }
@@ -267,7 +278,7 @@ fn values_beyond_visible_ascii_are_dropped_and_counted() {
         HeaderName::from_static("x-c"),
         HeaderValue::from_bytes(b"\xff\xfe").unwrap(),
     );
-    let forwarded = policy(&["x-*"]).forward(&upstream, true);
+    let forwarded = policy(&["x-*"]).for_key(None).forward(&upstream, true);
     assert_eq!(
         lines(&forwarded),
         [("x-a", "plain"), ("x-b", "tab\tand space")]
@@ -332,6 +343,26 @@ fn any_rule() -> impl Strategy<Value = HeaderRule> {
     ]
 }
 
+/// Those of the rules that are allowed by themselves.
+fn compiling(rules: Vec<HeaderRule>) -> Vec<HeaderRule> {
+    let rules = rules.into_iter();
+    rules
+        .filter(|rule| HeaderPolicy::compile(std::slice::from_ref(rule), ROOMY).is_ok())
+        .collect()
+}
+
+/// The rules of a provider and, behind them, of a key, and what the key hides.
+fn any_rules() -> impl Strategy<Value = (Vec<HeaderRule>, Vec<HeaderRule>, Vec<String>)> {
+    let rules = || proptest::collection::vec(any_rule(), 0..12).prop_map(compiling);
+    let hidden = any_rule().prop_map(|rule| rule.name);
+    let hidden = hidden.prop_filter("a rule", |name| {
+        KeyHeaderRules::default()
+            .hiding(std::slice::from_ref(name))
+            .is_ok()
+    });
+    (rules(), rules(), proptest::collection::vec(hidden, 0..4))
+}
+
 fn any_headers() -> impl Strategy<Value = HeaderMap> {
     let value = prop_oneof![
         "[ -~]{0,40}".prop_map(String::into_bytes),
@@ -357,20 +388,18 @@ fn may_go_out(name: &HeaderName) -> bool {
 proptest! {
     #[test]
     fn no_rules_and_no_answer_get_a_forbidden_header_out(
-        rules in proptest::collection::vec(any_rule(), 0..12),
+        (rules, of_key, hidden) in any_rules(),
         upstream in any_headers(),
         unchanged in any::<bool>(),
         caps in (0_usize..20, 0_usize..400),
     ) {
         let caps = HeaderCaps { headers: caps.0, bytes: caps.1 };
-        let rules: Vec<_> = rules
-            .into_iter()
-            .filter(|rule| HeaderPolicy::compile(std::slice::from_ref(rule), caps).is_ok())
-            .collect();
-        let forwarded = policy_with(&rules, caps).forward(&upstream, unchanged);
+        let key = KeyHeaderRules::compile(&of_key).unwrap().hiding(&hidden).unwrap();
+        let policy = policy_with(&rules, caps);
+        let forwarded = policy.for_key(Some(&key)).forward(&upstream, unchanged);
 
         let renamed_to = |name: &HeaderName| {
-            rules.iter().any(|rule| {
+            rules.iter().chain(&of_key).any(|rule| {
                 rule.rename.as_ref().is_some_and(|target| target.eq_ignore_ascii_case(name.as_str()))
             })
         };
@@ -398,7 +427,7 @@ proptest! {
             upstream.append(HeaderName::from_static("x-many"), value);
         }
         let forwarded = policy_with(&[rule("x-*")], HeaderCaps { headers: 99, bytes: 9999 })
-            .forward(&upstream, true);
+            .for_key(None).forward(&upstream, true);
         let kept: Vec<_> = forwarded
             .headers
             .iter()
@@ -414,7 +443,7 @@ proptest! {
     ) {
         let forward = |names: &[String]| {
             let lines: Vec<_> = names.iter().map(|name| (name.as_str(), "v")).collect();
-            policy(&["x-m*", "x-*"]).forward(&headers(&lines), true).headers
+            policy(&["x-m*", "x-*"]).for_key(None).forward(&headers(&lines), true).headers
         };
         let one_way = forward(&names);
         names.reverse();

@@ -7,16 +7,18 @@ use actix_web::http::{
 
 use crate::{
     error::respond::is_valid_retry_after,
-    metadata::header_policy::{Dropped, Fate, Forwarded, Traced},
-    settings::VerifiedProvider,
+    metadata::header_policy::{Dropped, Fate, Forwarded, KeyHeaderRules, Traced},
+    settings::{VerifiedModel, VerifiedProvider},
     upstream::http_client::UpstreamHead,
 };
 
-/// Those that go out under `status`, Herald's own.
+/// Those that go out under `status`, Herald's own, to whom the model is served.
 #[must_use]
-pub fn take(provider: &VerifiedProvider, head: &UpstreamHead, status: StatusCode) -> Forwarded {
+pub fn take(model: &VerifiedModel, head: &UpstreamHead, status: StatusCode) -> Forwarded {
+    let provider = &*model.provider;
     let is_unchanged = is_unchanged(provider, head, status);
-    let mut taken = provider.header_policy.forward(&head.headers, is_unchanged);
+    let policy = provider.header_policy.for_key(model.key_headers.as_deref());
+    let mut taken = policy.forward(&head.headers, is_unchanged);
     let mut gate = ValueGate::new(provider);
     let mut keys = 0;
     taken.headers.retain(|(name, value)| {
@@ -28,16 +30,18 @@ pub fn take(provider: &VerifiedProvider, head: &UpstreamHead, status: StatusCode
     taken
 }
 
-/// What becomes of each value of a head under `status`, Herald's own: what the client's head takes
+/// What becomes of each value of a head under `status`, Herald's own, for a key with these rules: what the client's head takes
 /// over, in its order, and why it takes over no more.
 #[must_use]
 pub fn trace<'a>(
     provider: &'a VerifiedProvider,
+    key: Option<&'a KeyHeaderRules>,
     head: &'a UpstreamHead,
     status: StatusCode,
 ) -> Vec<Traced<'a>> {
     let is_unchanged = is_unchanged(provider, head, status);
-    let mut traced = provider.header_policy.trace(&head.headers, is_unchanged);
+    let policy = provider.header_policy.for_key(key);
+    let mut traced = policy.trace(&head.headers, is_unchanged);
     let mut gate = ValueGate::new(provider);
     for Traced { value, fate, .. } in &mut traced {
         if let Fate::Passes { name, .. } = *fate
@@ -94,7 +98,7 @@ mod tests {
     use actix_web::http::header::HeaderMap;
 
     use super::*;
-    use crate::{providers::ProviderId, settings::Settings};
+    use crate::settings::Settings;
 
     const KEY: &str = "sk-0123456789";
 
@@ -115,7 +119,7 @@ mod tests {
         let secrets = HashMap::from([("KEY".to_owned(), KEY.to_owned())]);
         let settings = Settings::from_toml(WRITTEN).unwrap();
         let settings = settings.verify(&secrets).unwrap();
-        let provider = &settings.providers[&ProviderId::new("p")];
+        let model = settings.models.get("m").unwrap();
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("retry-after", "soon"),
@@ -133,7 +137,7 @@ mod tests {
             headers,
         };
         for status in [head.status, StatusCode::SERVICE_UNAVAILABLE] {
-            let traced = trace(provider, &head, status);
+            let traced = trace(&model.provider, None, &head, status);
             let why = |header: &str, value: &str| {
                 let is_it = |traced: &&Traced<'_>| traced.header == header && traced.value == value;
                 match traced.iter().find(is_it).unwrap().fate {
@@ -157,7 +161,7 @@ mod tests {
                     Fate::Dropped(_) => None,
                 })
                 .collect();
-            let taken = take(provider, &head, status);
+            let taken = take(model, &head, status);
             assert_eq!(passing, taken.headers);
             assert_eq!((taken.invalid, taken.over_cap), (1, 0));
         }

@@ -37,7 +37,11 @@ mod tests {
 
     use actix_web::http::header::HeaderName;
 
-    use crate::{metadata::header_policy::Fate, providers::ProviderId, settings::Settings};
+    use crate::{
+        metadata::header_policy::{Fate, RuleOf},
+        providers::ProviderId,
+        settings::Settings,
+    };
 
     const WRITTEN: &str = r#"
         [metadata]
@@ -64,11 +68,16 @@ mod tests {
         let settings = Settings::from_toml(WRITTEN).unwrap();
         let settings = settings.verify(&HashMap::new()).unwrap();
         let own = &settings.providers[&ProviderId::new("own")];
-        let rule_key =
-            |name: &'static str| match own.header_policy.judge(&HeaderName::from_static(name)) {
-                Fate::Passes { rule, .. } => own.rule_key(rule),
-                Fate::Dropped(why) => panic!("{name}: {why:?}"),
-            };
+        let rule_key = |name: &'static str| {
+            let name = HeaderName::from_static(name);
+            match own.header_policy.for_key(None).judge(&name) {
+                Fate::Passes {
+                    rule: RuleOf::Provider(rule),
+                    ..
+                } => own.rule_key(rule),
+                fate => panic!("{name}: {fate:?}"),
+            }
+        };
         assert_eq!(rule_key("x-shared"), "metadata.allow[0]");
         assert_eq!(rule_key("x-both"), "metadata.allow[1]");
         assert_eq!(rule_key("x-own"), "providers[1].metadata.allow[1]");

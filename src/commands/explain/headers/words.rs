@@ -6,16 +6,17 @@ use actix_web::http::{
 };
 use herald::{
     error::respond::X_SHOULD_RETRY,
-    metadata::header_policy::{Dropped, Fate},
+    metadata::header_policy::{Dropped, Fate, KeyHeaderRules, RuleOf},
     settings::VerifiedProvider,
 };
 
-use super::super::known::Known;
+use super::super::known::{AskedKey, Known};
 
 /// Puts the fates of one provider's headers into words.
 pub(super) struct Teller<'a> {
     pub(super) known: &'a Known,
     pub(super) provider: &'a VerifiedProvider,
+    pub(super) key: Option<AskedKey<'a>>,
 }
 
 impl Teller<'_> {
@@ -28,10 +29,7 @@ impl Teller<'_> {
     ) -> String {
         match fate {
             Fate::Passes { rule, name } => {
-                let policy = &self.provider.header_policy;
-                let written = policy.rule(rule).map(ToString::to_string);
-                let written = written.unwrap_or_default();
-                let place = self.known.place(&self.provider.rule_key(rule));
+                let (written, place) = self.rule(rule);
                 if name == header {
                     format!("forwarded  by {written}, {place}")
                 } else {
@@ -42,6 +40,30 @@ impl Teller<'_> {
         }
     }
 
+    /// A rule as it was written, and where.
+    fn rule(&self, rule: RuleOf) -> (String, String) {
+        let (written, place) = match rule {
+            RuleOf::Provider(rule) => (
+                self.provider.header_policy.rule(rule),
+                self.provider.rule_key(rule),
+            ),
+            RuleOf::Key(rule) => (
+                self.key_rules().and_then(|rules| rules.rule(rule)),
+                self.key_setting(&format!("metadata.allow[{rule}]")),
+            ),
+        };
+        let written = written.map(ToString::to_string).unwrap_or_default();
+        (written, self.known.place(&place))
+    }
+
+    fn key_rules(&self) -> Option<&KeyHeaderRules> {
+        self.key?.key.headers.as_deref()
+    }
+
+    fn key_setting(&self, name: &str) -> String {
+        self.key.map(|key| key.setting(name)).unwrap_or_default()
+    }
+
     fn why(
         &self,
         header: &HeaderName,
@@ -50,10 +72,20 @@ impl Teller<'_> {
     ) -> String {
         match why {
             Dropped::Never(why) => format!("it is never forwarded: {why}"),
-            Dropped::Unlisted => format!(
-                "no rule allows it; to forward it, write metadata.allow = [{:?}] in its [[providers]]",
-                header.as_str()
-            ),
+            Dropped::Unlisted => {
+                let or_key = self.key.map_or("", |_| ", or in this one of the [[keys]]");
+                format!(
+                    "no rule allows it; to forward it, write metadata.allow = [{:?}] in its \
+                     [[providers]]{or_key}",
+                    header.as_str()
+                )
+            }
+            Dropped::Hidden(rule) => {
+                let written = self.key_rules().and_then(|rules| rules.hidden(rule));
+                let place = self.key_setting(&format!("metadata.hide[{rule}]"));
+                let (written, place) = (written.unwrap_or_default(), self.known.place(&place));
+                format!("the key hides {written}, {place}")
+            }
             Dropped::Nominated => {
                 "the head's own Connection field ties it to its connection".into()
             }

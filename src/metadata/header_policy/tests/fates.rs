@@ -25,6 +25,7 @@ fn each_way_to_be_left_out_is_named() {
     let name = |name| HeaderName::from_static(name);
     let (new, x_a) = (name("new"), name("x-a"));
     let mut fates: Vec<_> = policy
+        .for_key(None)
         .trace(&upstream, false)
         .iter()
         .map(|traced| (traced.header.as_str(), traced.fate))
@@ -38,14 +39,14 @@ fn each_way_to_be_left_out_is_named() {
             (
                 "old",
                 Fate::Passes {
-                    rule: 0,
+                    rule: RuleOf::Provider(0),
                     name: &new
                 }
             ),
             (
                 "x-a",
                 Fate::Passes {
-                    rule: 1,
+                    rule: RuleOf::Provider(1),
                     name: &x_a
                 }
             ),
@@ -67,17 +68,15 @@ fn each_way_to_be_left_out_is_named() {
 proptest! {
     #[test]
     fn what_is_explained_is_what_is_done(
-        rules in proptest::collection::vec(any_rule(), 0..12),
+        (rules, of_key, hidden) in any_rules(),
         upstream in any_headers(),
         unchanged in any::<bool>(),
         caps in (0_usize..20, 0_usize..400),
     ) {
         let caps = HeaderCaps { headers: caps.0, bytes: caps.1 };
-        let rules: Vec<_> = rules
-            .into_iter()
-            .filter(|rule| HeaderPolicy::compile(std::slice::from_ref(rule), caps).is_ok())
-            .collect();
+        let key = KeyHeaderRules::compile(&of_key).unwrap().hiding(&hidden).unwrap();
         let policy = policy_with(&rules, caps);
+        let policy = policy.for_key(Some(&key));
         let forwarded = policy.forward(&upstream, unchanged);
         let traced = policy.trace(&upstream, unchanged);
 
@@ -92,16 +91,22 @@ proptest! {
                     prop_assert_eq!(by_name, *fate);
                     passing.push((name.clone(), (*value).clone()));
                     // The rule that is named is the first that could have done it.
-                    let alone = |rule| HeaderPolicy::compile(std::slice::from_ref(rule), ROOMY);
-                    let names = |rule| matches!(alone(rule).unwrap().judge(header), Fate::Passes { .. });
-                    prop_assert_eq!(rules.iter().position(names), Some(rule));
-                    prop_assert_eq!(policy.rule(rule), Some(&rules[rule]));
+                    let names = |rule: &HeaderRule| {
+                        let alone = HeaderPolicy::compile(std::slice::from_ref(rule), ROOMY).unwrap();
+                        matches!(alone.for_key(None).judge(header), Fate::Passes { .. })
+                    };
+                    let first = rules.iter().position(names).map(RuleOf::Provider);
+                    let first = first.or_else(|| of_key.iter().position(names).map(RuleOf::Key));
+                    prop_assert_eq!(first, Some(rule));
                 }
-                Fate::Dropped(why @ (Dropped::Never(_) | Dropped::Unlisted)) => {
+                Fate::Dropped(
+                    why @ (Dropped::Never(_) | Dropped::Unlisted | Dropped::Hidden(_)),
+                ) => {
                     prop_assert_eq!(by_name, Fate::Dropped(why));
                 }
                 Fate::Dropped(why) => {
-                    let is_allowed = matches!(by_name, Fate::Passes { .. });
+                    let is_hidden = matches!(by_name, Fate::Dropped(Dropped::Hidden(_)));
+                    let is_allowed = is_hidden || matches!(by_name, Fate::Passes { .. });
                     prop_assert!(is_allowed, "{header}: {why:?}");
                     over_cap += usize::from(why == Dropped::OverCap);
                     invalid += usize::from(why == Dropped::NotPlain);
