@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 
-use self::redis::{Away, RedisCounts, RedisSettings};
+use self::redis::{RedisCounts, RedisSettings};
 use crate::settings::{
     LimitBackend, LimitSettings, OnBackendError, VerifiedProvider, VerifiedSettings,
 };
@@ -118,8 +118,8 @@ impl Limits {
         };
         match self.redis(redis).reserve(wishes.clone(), estimate).await {
             Ok(reservation) => self.judged(reservation),
-            Err(Away) => {
-                self.counters.backend_failed();
+            Err(away) => {
+                self.counters.backend_failed(away);
                 match settings.on_backend_error {
                     OnBackendError::Refuse => {
                         self.counters.refused_without_backend();

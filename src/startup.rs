@@ -49,13 +49,14 @@ impl Gateway {
     #[must_use]
     pub fn new(settings: VerifiedSettings) -> Self {
         let settings = ArcSwap::from_pointee(settings);
+        let limits = Limits::default();
         Self {
             shared: Arc::new(Shared {
                 settings,
                 drain: Drain::default(),
                 streams: Arc::default(),
-                metrics: Arc::default(),
-                limits: Limits::default(),
+                metrics: Arc::new(Metrics::new(limits.counters())),
+                limits,
             }),
         }
     }

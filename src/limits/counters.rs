@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use super::{ceilings::Ceiling, limit::Measure};
+use super::{ceilings::Ceiling, limit::Measure, redis::away::Away};
+use crate::telemetry::metrics::RoundTrips;
 
 /// What the limits of this process did since its start. All of it only counts up, but for
 /// [`backend_is_up`](Counts::backend_is_up).
@@ -11,12 +12,13 @@ pub struct Counters {
     admitted: AtomicU64,
     refused: [AtomicU64; 5],
     overloaded: [AtomicU64; 4],
-    backend_errors: AtomicU64,
+    backend_errors: [AtomicU64; Away::ALL.len()],
     refused_without_backend: AtomicU64,
     decided_locally: AtomicU64,
     allowed_without_backend: AtomicU64,
     lost_corrections: AtomicU64,
     backend_is_up: AtomicBool,
+    round_trips: RoundTrips,
 }
 
 /// The counters at one moment.
@@ -28,8 +30,8 @@ pub struct Counts {
     pub refused: [u64; 5],
     /// Requests that a ceiling refused, in the order of [`Ceiling::ALL`].
     pub overloaded: [u64; 4],
-    /// Questions that the backend did not answer, in time or at all.
-    pub backend_errors: u64,
+    /// Requests that the backend could not be asked about, by why, in the order of [`Away::ALL`].
+    pub backend_errors: [u64; Away::ALL.len()],
     /// Of these the requests that were refused: `on_backend_error = "refuse"`.
     pub refused_without_backend: u64,
     /// Of these the requests that this process's own counts decided: `"local"`.
@@ -49,12 +51,13 @@ impl Default for Counters {
             admitted: AtomicU64::default(),
             refused: Default::default(),
             overloaded: Default::default(),
-            backend_errors: AtomicU64::default(),
+            backend_errors: Default::default(),
             refused_without_backend: AtomicU64::default(),
             decided_locally: AtomicU64::default(),
             allowed_without_backend: AtomicU64::default(),
             lost_corrections: AtomicU64::default(),
             backend_is_up: AtomicBool::new(true),
+            round_trips: RoundTrips::default(),
         }
     }
 }
@@ -65,15 +68,20 @@ impl Counters {
     pub fn read(&self) -> Counts {
         Counts {
             admitted: self.admitted.load(Relaxed),
-            refused: self.refused.each_ref().map(|count| count.load(Relaxed)),
-            overloaded: self.overloaded.each_ref().map(|count| count.load(Relaxed)),
-            backend_errors: self.backend_errors.load(Relaxed),
+            refused: all(&self.refused),
+            overloaded: all(&self.overloaded),
+            backend_errors: all(&self.backend_errors),
             refused_without_backend: self.refused_without_backend.load(Relaxed),
             decided_locally: self.decided_locally.load(Relaxed),
             allowed_without_backend: self.allowed_without_backend.load(Relaxed),
             lost_corrections: self.lost_corrections.load(Relaxed),
             backend_is_up: self.backend_is_up.load(Relaxed),
         }
+    }
+
+    /// How long the backend took to answer.
+    pub(crate) fn round_trips(&self) -> &RoundTrips {
+        &self.round_trips
     }
 
     pub(super) fn admitted(&self) {
@@ -88,15 +96,15 @@ impl Counters {
         self.overloaded[ceiling as usize].fetch_add(1, Relaxed);
     }
 
-    pub(super) fn backend_failed(&self) {
-        self.backend_errors.fetch_add(1, Relaxed);
+    pub(crate) fn backend_failed(&self, away: Away) {
+        self.backend_errors[away as usize].fetch_add(1, Relaxed);
     }
 
     pub(super) fn refused_without_backend(&self) {
         self.refused_without_backend.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn decided_locally(&self) {
+    pub(crate) fn decided_locally(&self) {
         self.decided_locally.fetch_add(1, Relaxed);
     }
 
@@ -111,4 +119,8 @@ impl Counters {
     pub(super) fn backend_is(&self, up: bool) {
         self.backend_is_up.store(up, Relaxed);
     }
+}
+
+fn all<const N: usize>(counts: &[AtomicU64; N]) -> [u64; N] {
+    counts.each_ref().map(|count| count.load(Relaxed))
 }

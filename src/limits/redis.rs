@@ -3,8 +3,13 @@
 //! A thread of its own has the connection, so that no worker waits for another one's socket: a worker
 //! asks over a bounded channel and awaits the answer. Each request is one script and so one round trip;
 //! all requests share one connection, which pipelines them. What cannot be asked, or is not answered in
-//! time, is `Away`; the settings say what then.
+//! time, is [`Away`]; the settings say what then.
+//!
+//! All keys bear one hash tag, so that a cluster has them on one node; but no `MOVED` is followed.
 
+pub mod away;
+
+mod connect;
 mod link;
 mod scripts;
 
@@ -13,9 +18,11 @@ mod tests;
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use redis::{ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 use uuid::Uuid;
 
 use super::{
@@ -23,6 +30,8 @@ use super::{
     limit::Limit,
     reservation::{Estimate, Reservation},
 };
+use away::Away;
+pub use connect::RedisTls;
 
 /// How Redis is reached. Settings `[limits.redis]`.
 #[derive(Clone, Debug)]
@@ -37,7 +46,11 @@ pub struct RedisSettings {
     pub user: Option<String>,
     /// Setting `limits.redis.password`, default none.
     pub password: Option<SecretString>,
-    /// What the names of all keys begin with. Setting `limits.redis.prefix`, default "herald".
+    /// Whom to trust; `None` is a connection in plain text. Settings `limits.redis.url`, with `rediss:`,
+    /// and `limits.redis.ca_file`.
+    pub tls: Option<RedisTls>,
+    /// What the names of all keys begin with, within braces: a cluster's hash tag. Setting
+    /// `limits.redis.prefix`, default "herald".
     pub prefix: String,
     /// Longest wait for a connection. Setting `limits.redis.connect`, default 1 s.
     pub connect: Duration,
@@ -57,7 +70,7 @@ impl PartialEq for RedisSettings {
         let rest = |it: &Self| {
             let place = (it.host.clone(), it.port, it.database, it.user.clone());
             let clocks = (it.connect, it.command, it.lease, it.queue);
-            (place, it.prefix.clone(), clocks)
+            (place, it.tls.clone(), it.prefix.clone(), clocks)
         };
         rest(self) == rest(other) && password(self) == password(other)
     }
@@ -66,27 +79,11 @@ impl PartialEq for RedisSettings {
 impl Eq for RedisSettings {}
 
 impl RedisSettings {
-    fn client(&self) -> redis::RedisResult<redis::Client> {
-        let mut server = RedisConnectionInfo::default().set_db(self.database);
-        if let Some(user) = &self.user {
-            server = server.set_username(user);
-        }
-        if let Some(password) = &self.password {
-            server = server.set_password(password.expose_secret());
-        }
-        let address = ConnectionAddr::Tcp(self.host.clone(), self.port);
-        redis::Client::open(address.into_connection_info()?.set_redis_settings(server))
-    }
-
     /// Where a limit is counted.
     fn key(&self, limit: &Limit) -> String {
-        format!("{}:{}", self.prefix, limit.id)
+        format!("{{{}}}:{}", self.prefix, limit.id)
     }
 }
-
-/// Redis did not answer, in time or at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Away;
 
 /// What a worker asks.
 enum Question {
@@ -156,8 +153,13 @@ impl RedisCounts {
             estimate,
             reply,
         };
-        self.questions.try_send(question).map_err(|_| Away)?;
-        replied.await.map_err(|_| Away)?
+        self.questions
+            .try_send(question)
+            .map_err(|error| match error {
+                TrySendError::Full(_) => Away::Queue,
+                TrySendError::Closed(_) => Away::Unreachable,
+            })?;
+        replied.await.map_err(|_| Away::Lost)?
     }
 }
 

@@ -1,19 +1,26 @@
 //! `[limits]`, `keys.limits` and `models.limits`: how much may be asked for.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
+use rustls::pki_types::ServerName;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
     diagnostics::Problems,
+    files,
+    providers::{MAX_ROOTS_BYTES, is_on_this_machine},
     schema::between,
     secrets::{SecretReference, SecretSource},
     units::Time,
 };
 use crate::limits::{
     limit::{Limit, Measure, Scope},
-    redis::RedisSettings,
+    redis::{RedisSettings, RedisTls},
 };
 
 /// Most of anything that a limit may be: exact in every arithmetic that counts it, Lua's too.
@@ -58,6 +65,7 @@ struct RedisSection {
     url: Option<String>,
     user: Option<String>,
     password: Option<SecretReference>,
+    ca_file: Option<PathBuf>,
     prefix: String,
     #[schemars(transform = between("1ms", "1m"))]
     connect: Time,
@@ -159,17 +167,20 @@ impl RedisSection {
             Some(reference) => Some(reference.verify(secrets, PASSWORD, problems)?),
             None => None,
         };
-        if self.prefix.is_empty() || !self.prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let problem = "must be visible ASCII characters, at least one";
+        let may_stand = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'{' | b'}');
+        if self.prefix.is_empty() || !self.prefix.bytes().all(may_stand) {
+            let problem = "must be visible ASCII characters but braces, at least one";
             problems.at("limits.redis.prefix", problem);
         }
-        let (host, port, database) = place?;
+        let place = place?;
+        let tls = self.verify_tls(&place, problems)?;
         Some(RedisSettings {
-            host,
-            port,
-            database,
+            host: place.host,
+            port: place.port,
+            database: place.database,
             user: self.user.clone(),
             password,
+            tls,
             prefix: self.prefix.clone(),
             connect: self.connect.0,
             command: self.command.0,
@@ -177,28 +188,79 @@ impl RedisSection {
             queue: usize::try_from(self.queue).unwrap_or(usize::MAX),
         })
     }
+
+    /// Whom to trust, if the URL asks for TLS.
+    fn verify_tls(&self, place: &Place, problems: &mut Problems<'_>) -> Option<Option<RedisTls>> {
+        const CA_FILE: &str = "limits.redis.ca_file";
+        if !place.tls {
+            if self.ca_file.is_some() {
+                problems.at(
+                    CA_FILE,
+                    "limits.redis.url is redis, which has no certificates",
+                );
+            }
+            if self.password.is_some() && !is_on_this_machine(&place.host) {
+                problems
+                    .warning("limits.redis.url", "the password travels unencrypted")
+                    .hint("write rediss://, if Redis speaks TLS")
+                    .tell();
+            }
+            return Some(None);
+        }
+        let (key, tls) = match &self.ca_file {
+            Some(file) => (CA_FILE, roots(file)),
+            None => ("limits.redis.url", RedisTls::new(None)),
+        };
+        problems.take(key, tls).map(Some)
+    }
 }
 
-/// Host, port and database of a URL. Nothing of it is repeated if it may hold a password.
-fn place(written: &str) -> Result<(String, u16, i64), &'static str> {
-    const SHAPE: &str = "must be a URL such as \"redis://127.0.0.1:6379/0\"";
+/// Mozilla's roots and those in the file.
+fn roots(file: &Path) -> Result<RedisTls, String> {
+    let name = file.display();
+    let pem = files::read(file, MAX_ROOTS_BYTES)
+        .map_err(|reason| format!("{name} cannot be read: {reason}"))?;
+    RedisTls::new(Some(&pem)).map_err(|reason| format!("{name}: {reason}"))
+}
+
+/// What `limits.redis.url` says.
+#[derive(Debug, PartialEq, Eq)]
+struct Place {
+    tls: bool,
+    host: String,
+    port: u16,
+    database: i64,
+}
+
+/// Reads a URL. Nothing of it is repeated, because it may hold a password.
+fn place(written: &str) -> Result<Place, &'static str> {
+    const SHAPE: &str =
+        "must be a URL such as \"redis://127.0.0.1:6379/0\" or \"rediss://redis.example\"";
     if written.contains('@') {
         return Err("must hold no credentials: write limits.redis.user and limits.redis.password");
     }
     let url: http::Uri = written.parse().map_err(|_| SHAPE)?;
-    match url.scheme_str() {
-        Some("redis") => {}
-        Some("rediss") => return Err("TLS to Redis is not built yet: put a tunnel between"),
+    let tls = match url.scheme_str() {
+        Some("redis") => false,
+        Some("rediss") => true,
         _ => return Err(SHAPE),
-    }
+    };
     let host = url.host().filter(|host| !host.is_empty()).ok_or(SHAPE)?;
     let host = host.trim_matches(['[', ']']).to_owned();
+    if tls && ServerName::try_from(host.as_str()).is_err() {
+        return Err("its host can stand in no certificate");
+    }
     let database = match (url.path().trim_start_matches('/'), url.query()) {
         ("", None) => 0,
         (number, None) => number.parse::<u16>().map_err(|_| SHAPE)?.into(),
         (_, Some(_)) => return Err(SHAPE),
     };
-    Ok((host, url.port_u16().unwrap_or(6379), database))
+    Ok(Place {
+        tls,
+        host,
+        port: url.port_u16().unwrap_or(6379),
+        database,
+    })
 }
 
 impl LimitSetSection {
@@ -232,8 +294,20 @@ mod tests {
 
     #[test]
     fn a_place_of_redis_is_host_port_and_database_and_never_a_password() {
-        assert_eq!(place("redis://r.test"), Ok(("r.test".into(), 6379, 0)));
-        assert_eq!(place("redis://[::1]:7000/3"), Ok(("::1".into(), 7000, 3)));
+        let is = |text, tls, host: &str, port, database| {
+            let host = host.to_owned();
+            let expected = Place {
+                tls,
+                host,
+                port,
+                database,
+            };
+            assert_eq!(place(text), Ok(expected), "{text}");
+        };
+        is("redis://r.test", false, "r.test", 6379, 0);
+        is("redis://[::1]:7000/3", false, "::1", 7000, 3);
+        is("rediss://r.test:6380/1", true, "r.test", 6380, 1);
+        is("rediss://10.0.0.7", true, "10.0.0.7", 6379, 0);
         for text in [
             "",
             "r.test",

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-pub(super) use transport::Tls;
+pub(super) use transport::{MAX_ROOTS_BYTES, Tls};
 
 use super::{
     bounds::ceilings,
@@ -269,7 +269,8 @@ impl ProviderSection {
     }
 }
 
-fn is_on_this_machine(host: &str) -> bool {
+/// Whether what is sent there crosses no network.
+pub(super) fn is_on_this_machine(host: &str) -> bool {
     let address: Result<IpAddr, _> = host.parse();
     host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }

@@ -8,6 +8,7 @@
 mod catalogue;
 mod exposition;
 mod labels;
+mod limits;
 
 use std::time::Duration;
 
@@ -19,11 +20,13 @@ use prometheus_client::{
 use crate::limits::{
     LimitError,
     ceilings::Ceiling,
+    counters::Counters,
     limit::{Measure, Scope},
 };
 
 pub use exposition::TextFormat;
 pub use labels::{LimitKind, LimitScope, ReloadResult};
+pub(crate) use limits::RoundTrips;
 
 use super::{finished_request::FinishedRequest, request_record::Outcome};
 use catalogue::Catalogue;
@@ -31,6 +34,7 @@ use labels::{
     Change, Clock, Ended, Failure, HoldEnded, Limited, PhaseLabel, Reason, Reloaded, Status,
     StatusPair, Target, TokenKind, Version, Withheld,
 };
+use limits::LimitFamilies;
 
 type Count<Labels> = Family<Labels, Counter>;
 type Timing = Family<Target, Histogram, fn() -> Histogram>;
@@ -57,6 +61,7 @@ pub struct Metrics {
     reloads: Count<Reloaded>,
     limited: Count<Limited>,
     admin_refusals: Count<Reason>,
+    limits: LimitFamilies,
     open_streams: Family<PhaseLabel, Gauge>,
     queued_events: Gauge,
     queued_bytes: Gauge,
@@ -80,8 +85,10 @@ fn lengths() -> Histogram {
     Histogram::new(bounds)
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
+impl Metrics {
+    /// Those of a gateway whose limits count here.
+    #[must_use]
+    pub fn new(limits: &Counters) -> Self {
         let mut c = Catalogue::default();
         c.info("build", "The running Herald", Version::ours());
         Self {
@@ -140,6 +147,7 @@ impl Default for Metrics {
                 "admin_refusals",
                 "Requests that the admin listener's guard refused",
             ),
+            limits: LimitFamilies::register(&mut c, limits),
             open_streams: c.gauge(
                 "open_streams",
                 "Completions that are open now, by how far they have come",
@@ -158,9 +166,7 @@ impl Default for Metrics {
             catalogue: c,
         }
     }
-}
 
-impl Metrics {
     /// Counts a reload of the settings.
     pub fn reload(&self, result: ReloadResult) {
         add(&self.reloads, Reloaded::new(result), 1);

@@ -9,18 +9,17 @@ use std::{
 /// A server on a free loopback port, without persistence. Dropping it kills it.
 pub(crate) struct RedisServer {
     port: u16,
+    arguments: Vec<String>,
     process: Option<Child>,
 }
 
 impl RedisServer {
-    /// Starts one; `None` where the machine has none and nobody requires it with
+    /// Starts one with these arguments beside the usual ones; `None` where the machine has none and nobody requires it with
     /// `HERALD_REQUIRE_REDIS`.
-    pub(crate) fn start() -> Option<Self> {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
+    pub(crate) fn start(arguments: &[&str]) -> Option<Self> {
         let mut server = Self {
-            port,
+            port: free_port(),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
             process: None,
         };
         if server.begin() {
@@ -36,6 +35,15 @@ impl RedisServer {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// What stands in `limits.redis.url`.
+    pub(crate) fn url(&self) -> String {
+        if self.arguments.iter().any(|it| it == "--tls-cert-file") {
+            format!("rediss://localhost:{}", self.port)
+        } else {
+            format!("redis://127.0.0.1:{}", self.port)
+        }
     }
 
     pub(crate) fn kill(&mut self) {
@@ -60,9 +68,16 @@ impl RedisServer {
 
     fn begin(&mut self) -> bool {
         let port = self.port.to_string();
+        // One without TLS does not know of its port.
+        let ports: &[_] = if self.url().starts_with("rediss") {
+            &["--port", "0", "--tls-port", &port]
+        } else {
+            &["--port", &port]
+        };
         let started = Command::new("redis-server")
-            .args(["--port", &port, "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no"])
+            .args(ports)
+            .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(&self.arguments)
             .stdout(Stdio::piped())
             .spawn();
         let Ok(mut process) = started else {
@@ -76,6 +91,12 @@ impl RedisServer {
         self.process = Some(process);
         true
     }
+}
+
+/// A loopback port that nobody listens at.
+pub(crate) fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
 }
 
 impl Drop for RedisServer {

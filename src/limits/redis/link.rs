@@ -2,15 +2,16 @@
 
 use std::{cell::RefCell, collections::BTreeMap, io, rc::Rc, sync::Arc, thread, time::Duration};
 
-use redis::{AsyncConnectionConfig, RedisResult, aio::MultiplexedConnection};
+use redis::{RedisResult, aio::MultiplexedConnection};
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::{LocalSet, spawn_local},
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
 use super::{
     Away, Question, RedisLease, RedisSettings,
+    away::Failure,
     scripts::{SERVERS_NOW, Scripts},
 };
 use crate::limits::{
@@ -25,8 +26,8 @@ enum State {
     /// It is being made for the first time: a question waits for it.
     Opening,
     Up(MultiplexedConnection),
-    /// There is none: a question is answered so at once.
-    Down,
+    /// There is none, for this reason: a question is answered so at once.
+    Down(Away),
 }
 
 /// Most leases that are renewed by one call, so that no call keeps Redis from others for long.
@@ -120,7 +121,7 @@ impl Link {
                             spent_at_ms,
                             &corrections,
                         );
-                        self.noted(told.await)
+                        self.noted("correct", told).await
                     }
                     Err(away) => Err(away),
                 };
@@ -137,7 +138,7 @@ impl Link {
         estimate: Estimate,
     ) -> Result<Reservation, Away> {
         let mut connection = self.connection().await?;
-        let asker = self.asker.upgrade().ok_or(Away)?;
+        let asker = self.asker.upgrade().ok_or(Away::Lost)?;
         let lease = RedisLease::new(asker, Arc::clone(&self.counters));
         let asked = self.scripts.reserve(
             &mut connection,
@@ -146,7 +147,7 @@ impl Link {
             &lease.id,
             &wishes,
         );
-        let (at_ms, readings) = self.noted(asked.await)?;
+        let (at_ms, readings) = self.noted("reserve", asked).await?;
         let is_counted = readings.iter().all(|reading| reading.wait_ms == 0);
         let running = wishes.iter().filter(|(limit, _)| limit.cut().is_none());
         let running: Vec<_> = running.map(|(limit, _)| self.settings.key(limit)).collect();
@@ -172,57 +173,70 @@ impl Link {
         match timeout(self.settings.command, opened).await {
             Ok(Ok(state)) => match &*state {
                 State::Up(connection) => Ok(connection.clone()),
-                State::Opening | State::Down => Err(Away),
+                State::Opening => Err(Away::Unreachable),
+                State::Down(away) => Err(*away),
             },
-            Ok(Err(_)) | Err(_) => Err(Away),
+            Ok(Err(_)) | Err(_) => Err(Away::Unreachable),
         }
     }
 
     /// After a failure the connection is made anew: what was asked may still be answered on the old one.
-    fn noted<T>(&self, result: RedisResult<T>) -> Result<T, Away> {
-        result.map_err(|error| {
-            let was_up = self.state.send_if_modified(|state| {
-                let was_up = matches!(state, State::Up(_));
-                if was_up {
-                    *state = State::Down;
-                }
-                was_up
-            });
+    async fn noted<T>(
+        &self,
+        asked: &'static str,
+        answer: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, Away> {
+        let began = Instant::now();
+        let answer = answer.await.map_err(|error| {
+            let failure = Failure::of_asking(&error);
+            self.failed(&failure);
+            failure.away
+        })?;
+        let round_trips = self.counters.round_trips();
+        round_trips.observe(asked, began.elapsed());
+        Ok(answer)
+    }
+
+    /// The connection is over; whoever notices first tells the log.
+    fn failed(&self, failure: &Failure) {
+        let was_up = self.state.send_if_modified(|state| {
+            let was_up = matches!(state, State::Up(_));
             if was_up {
-                self.counters.backend_is(false);
-                // Of its text only the sort: the rest is the server's.
-                tracing::warn!(reason = error.category(), "Redis failed");
+                *state = State::Down(failure.away);
             }
-            Away
-        })
+            was_up
+        });
+        if was_up {
+            self.counters.backend_is(false);
+            failure.log();
+        }
     }
 
     async fn keep_connected(self: Rc<Self>) {
-        let clocks = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.settings.connect))
-            .set_response_timeout(Some(self.settings.command));
         let mut pause = PAUSES.0;
+        let mut told = None;
         loop {
-            let made = match self.settings.client() {
-                Ok(client) => {
-                    client
-                        .get_multiplexed_async_connection_with_config(&clocks)
-                        .await
-                }
-                Err(error) => Err(error),
-            };
-            match made {
-                Ok(connection) => {
-                    pause = PAUSES.0;
+            match self.settings.connect(&self.scripts).await {
+                Ok((connection, driver)) => {
+                    (pause, told) = (PAUSES.0, None);
                     self.counters.backend_is(true);
                     self.state.send_replace(State::Up(connection));
                     tracing::info!("limits are counted in Redis");
                     let mut state = self.state.subscribe();
-                    // The sender is this link's own.
-                    let _ = state.wait_for(|state| matches!(state, State::Down)).await;
+                    tokio::select! {
+                        // Seen at once, not only by the next who asks.
+                        _ = driver => self.failed(&Failure::new(Away::Lost, "end of the connection")),
+                        // The sender is this link's own.
+                        _ = state.wait_for(|state| matches!(state, State::Down(_))) => {}
+                    }
                 }
-                Err(_) => {
-                    self.state.send_replace(State::Down);
+                Err(failure) => {
+                    self.state.send_replace(State::Down(failure.away));
+                    // Once, not at each attempt.
+                    if told.as_ref() != Some(&failure) {
+                        failure.log();
+                        told = Some(failure);
+                    }
                     sleep(pause).await;
                     pause = (2 * pause).min(PAUSES.1);
                 }
@@ -248,7 +262,7 @@ impl Link {
                     break;
                 };
                 let renewed = self.scripts.renew(&mut connection, &self.settings, some);
-                if self.noted(renewed.await).is_err() {
+                if self.noted("renew", renewed).await.is_err() {
                     break;
                 }
             }

@@ -1,16 +1,19 @@
 //! The scripts, and their arguments.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use redis::{RedisResult, Script, aio::MultiplexedConnection};
 
 use super::RedisSettings;
-use crate::limits::{limit::Limit, window::Reading};
+use crate::limits::{
+    limit::{Limit, Measure, Scope},
+    window::Reading,
+};
 
 /// The server's own clock decides, so that the clocks of the fleet need not agree. Tests give another.
 pub(super) const SERVERS_NOW: u64 = 0;
 
-/// The three scripts; Redis knows them by their hash after the first use.
+/// The three scripts. Redis is handed them once a connection, and knows them by their hash then.
 pub(super) struct Scripts {
     reserve: Script,
     correct: Script,
@@ -33,6 +36,22 @@ fn cut(limit: &Limit) -> [u64; 2] {
 }
 
 impl Scripts {
+    /// Hands the scripts over, and has one of them write nothing: a Redis that does not let Herald in, is
+    /// a replica or has the keys on another node says so here, before anybody is counted.
+    pub(super) async fn introduce(
+        &self,
+        connection: &mut MultiplexedConnection,
+        settings: &RedisSettings,
+    ) -> RedisResult<()> {
+        for script in [&self.reserve, &self.correct, &self.renew] {
+            script.load_async(connection).await?;
+        }
+        let limit = Limit::new(Scope::All, Measure::Concurrent, 1, Duration::ZERO);
+        let nobody = [(Arc::new(limit), -1)];
+        self.correct(connection, settings, SERVERS_NOW, "nobody", 0, &nobody)
+            .await
+    }
+
     /// The moment and the readings, in the order of the wishes.
     pub(super) async fn reserve(
         &self,

@@ -22,6 +22,7 @@ fn settings(port: u16, prefix: String) -> RedisSettings {
         database: 0,
         user: None,
         password: None,
+        tls: None,
         prefix,
         connect: Duration::from_secs(5),
         command: Duration::from_secs(5),
@@ -55,7 +56,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 #[test]
 fn whatever_is_asked_redis_and_this_process_say_the_same() {
-    let Some(server) = server::RedisServer::start() else {
+    let Some(server) = server::RedisServer::start(&[]) else {
         return;
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -73,8 +74,7 @@ fn whatever_is_asked_redis_and_this_process_say_the_same() {
         let settings = settings(server.port(), Uuid::now_v7().to_string());
         let limits = limits(most, Duration::from_millis(per));
         runtime.block_on(async {
-            let client = settings.client().unwrap();
-            let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+            let (mut connection, _) = settings.connect(&scripts).await.unwrap();
             let local = LocalCounts::default();
             // Redis forgets by its own clock, so the moments must not be those of the past.
             let mut now = local.now_ms();
@@ -126,15 +126,14 @@ fn whatever_is_asked_redis_and_this_process_say_the_same() {
 
 #[tokio::test]
 async fn what_runs_counts_until_its_lease_is_over_and_a_renewed_one_stays() {
-    let Some(server) = server::RedisServer::start() else {
+    let Some(server) = server::RedisServer::start(&[]) else {
         return;
     };
     let settings = settings(server.port(), "leases".into());
-    let client = settings.client().unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let scripts = Scripts::default();
+    let (mut connection, _) = settings.connect(&scripts).await.unwrap();
     let limit = Limit::new(Scope::All, Measure::Concurrent, 1, Duration::ZERO);
     let wishes = [(Arc::new(limit), 1)];
-    let scripts = Scripts::default();
     let began = LocalCounts::default().now_ms();
     let lease_ms = 3_600_000;
     let mut used_at = async |now, lease| {
@@ -145,7 +144,7 @@ async fn what_runs_counts_until_its_lease_is_over_and_a_renewed_one_stays() {
     assert_eq!(used_at(began - 2 * lease_ms, "dead").await, 0);
     assert_eq!(used_at(began - lease_ms - 1, "other").await, 1);
     assert_eq!(used_at(began - lease_ms, "alive").await, 0);
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let (mut connection, _) = settings.connect(&scripts).await.unwrap();
     let running = [(settings.key(&wishes[0].0), "alive".to_owned())];
     let renewed = scripts.renew(&mut connection, &settings, &running);
     renewed.await.unwrap();
@@ -154,7 +153,7 @@ async fn what_runs_counts_until_its_lease_is_over_and_a_renewed_one_stays() {
 
 #[tokio::test]
 async fn who_does_not_wait_for_the_answer_gives_back_what_was_counted() {
-    let Some(server) = server::RedisServer::start() else {
+    let Some(server) = server::RedisServer::start(&[]) else {
         return;
     };
     let counters = Arc::new(Counters::default());

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Largest file of roots that is read; Mozilla's own take a quarter of it.
-const MAX_ROOTS_BYTES: usize = 1 << 20;
+pub(in crate::settings) const MAX_ROOTS_BYTES: usize = 1 << 20;
 
 /// TLS configurations, the usual one made once and only if a provider needs it.
 #[derive(Default)]

@@ -82,7 +82,14 @@ impl Catalogue {
         text
     }
 
-    fn register(&mut self, name: &str, unit: Option<Unit>, help: &str, metric: impl Metric) {
+    /// A metric that is there already.
+    pub(super) fn register(
+        &mut self,
+        name: &str,
+        unit: Option<Unit>,
+        help: &str,
+        metric: impl Metric,
+    ) {
         #[cfg(test)]
         self.names.push(match &unit {
             Some(unit) => format!("herald_{name}_{}", unit.as_str()),

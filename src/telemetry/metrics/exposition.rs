@@ -1,7 +1,7 @@
 //! The metrics as text.
 
 use super::{Metrics, labels::PhaseLabel};
-use crate::{startup::Gateway, streams::Phase};
+use crate::{settings::LimitBackend, startup::Gateway, streams::Phase};
 
 /// The two forms that scrapers read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,12 @@ impl Metrics {
         let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
         self.queued_events.set(number(events));
         self.queued_bytes.set(number(bytes));
-        let generation = gateway.settings().generation;
+        let mut counts = gateway.limits().counters().read();
+        let settings = gateway.settings();
+        // A process that is its own backend has it at hand, whatever it was before.
+        counts.backend_is_up |= settings.limits.backend == LimitBackend::Local;
+        self.limits.look_at(&counts);
+        let generation = settings.generation;
         self.settings_generation
             .set(i64::try_from(generation).unwrap_or(i64::MAX));
         self.ready.set(gateway.readiness().is_ready().into());

@@ -7,6 +7,7 @@ use crate::{
     Gateway,
     completion::TokenUsage,
     error::Origin,
+    limits::redis::away::Away,
     settings::Settings,
     streams::Phase,
     telemetry::finished_request::Served,
@@ -85,6 +86,11 @@ fn busy() -> Gateway {
     metrics.reload(ReloadResult::Refused);
     metrics.limited(LimitScope::Key, LimitKind::Tokens);
     metrics.refused_admin("token_wrong");
+    let counters = gateway.limits().counters();
+    counters.backend_failed(Away::Tls);
+    counters.decided_locally();
+    let millisecond = Duration::from_millis(1);
+    counters.round_trips().observe("reserve", millisecond);
     gateway
 }
 
@@ -203,6 +209,25 @@ fn a_request_that_is_over_is_counted_and_measured_once() {
             !text.contains(&format!("herald_{absent}_total")),
             "{absent}"
         );
+    }
+}
+
+#[test]
+fn what_gathers_elsewhere_is_looked_up_as_it_stands_and_added_only_once() {
+    let gateway = busy();
+    gateway.limits().counters().backend_failed(Away::Tls);
+    for _ in 0..2 {
+        let text = gateway.metrics_text(TextFormat::OpenMetrics);
+        for (name, value) in [
+            (r#"backend_errors_total{reason="tls"}"#, 2.0),
+            (r#"fallbacks_total{policy="local"}"#, 1.0),
+            ("lost_corrections_total", 0.0),
+            ("backend_up", 1.0),
+            (r#"round_trip_seconds_sum{asked="reserve"}"#, 0.001),
+        ] {
+            let name = format!("herald_limits_{name}");
+            assert_eq!(sample(&text, &name), Some(value), "{name} in\n{text}");
+        }
     }
 }
 
