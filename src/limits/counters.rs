@@ -17,9 +17,15 @@ pub struct Counters {
     decided_locally: AtomicU64,
     allowed_without_backend: AtomicU64,
     lost_corrections: AtomicU64,
+    /// How many backends there were so far.
+    backends: AtomicU64,
     backend_is_up: AtomicBool,
     round_trips: RoundTrips,
 }
+
+/// A backend, by its number: the settings may name another one while what was counted in it still runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Backend(u64);
 
 /// The counters at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +62,7 @@ impl Default for Counters {
             decided_locally: AtomicU64::default(),
             allowed_without_backend: AtomicU64::default(),
             lost_corrections: AtomicU64::default(),
+            backends: AtomicU64::default(),
             backend_is_up: AtomicBool::new(true),
             round_trips: RoundTrips::default(),
         }
@@ -116,11 +123,41 @@ impl Counters {
         self.lost_corrections.fetch_add(1, Relaxed);
     }
 
-    pub(super) fn backend_is(&self, up: bool) {
-        self.backend_is_up.store(up, Relaxed);
+    /// A backend takes the place of the one before, and is not up yet.
+    pub(super) fn new_backend(&self) -> Backend {
+        let backend = Backend(self.backends.fetch_add(1, Relaxed) + 1);
+        self.backend_is(backend, false);
+        backend
+    }
+
+    /// Whether it answers; of one that the settings have left it is no matter.
+    pub(super) fn backend_is(&self, backend: Backend, up: bool) {
+        if backend.0 == self.backends.load(Relaxed) {
+            self.backend_is_up.store(up, Relaxed);
+        }
     }
 }
 
 fn all<const N: usize>(counts: &[AtomicU64; N]) -> [u64; N] {
     counts.each_ref().map(|count| count.load(Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backend_that_the_settings_have_left_does_not_tell_whether_the_one_in_force_is_up() {
+        let counters = Counters::default();
+        assert!(counters.read().backend_is_up);
+        let old = counters.new_backend();
+        counters.backend_is(old, true);
+        let new = counters.new_backend();
+        assert!(!counters.read().backend_is_up);
+        counters.backend_is(old, true);
+        assert!(!counters.read().backend_is_up);
+        counters.backend_is(new, true);
+        counters.backend_is(old, false);
+        assert!(counters.read().backend_is_up);
+    }
 }

@@ -117,7 +117,6 @@ impl RedisCounts {
     /// Starts the thread, which connects at once.
     pub(super) fn start(settings: &RedisSettings, counters: &Arc<Counters>) -> Self {
         let (questions, asked) = mpsc::channel(settings.queue);
-        counters.backend_is(false);
         let started = link::start(
             settings.clone(),
             asked,

@@ -1,7 +1,8 @@
 //! What is counted and measured: the one place where a request's end becomes metrics.
 //!
 //! Nothing is counted here while a stream runs: its numbers gather in its record and are added at its
-//! true end. What is true of this moment (open streams, queues) is looked up when somebody asks.
+//! true end. What is true of this moment (open streams, queues) is looked up when somebody asks, and so
+//! is what became of the limits' backend, which has counters of its own.
 //! Labels come from closed sets: words of ours, and the ids of the settings. `docs/metrics.md` has a
 //! row for each family.
 

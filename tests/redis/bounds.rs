@@ -206,6 +206,9 @@ async fn a_request_is_one_script_when_it_comes_in_and_one_when_it_is_over_and_no
         fleet.ask(herald).await.events().await;
     }
     until_told(&fleet, 2).await;
+    // Each has one script write nothing, and no script is sent twice or found missing.
+    let began = commands(&fleet).await;
+    assert_eq!((began["script|load"], began["evalsha"]), (2 * 3, 2 + 2 + 2));
     let asked_since = async |before: &BTreeMap<String, u64>| {
         let mut since = commands(&fleet).await;
         since.retain(|name, calls| {

@@ -209,11 +209,16 @@ mod tests {
     }
 
     #[test]
-    fn each_reason_has_its_place_and_its_own_word() {
+    fn each_reason_has_its_place_its_own_word_and_its_rows_on_the_pages() {
         let names: std::collections::BTreeSet<_> = Away::ALL.map(Away::name).into();
         assert_eq!(names.len(), Away::ALL.len());
+        let operations = include_str!("../../../docs/operations.md");
+        let metrics = include_str!("../../../docs/metrics.md");
         for (place, away) in Away::ALL.into_iter().enumerate() {
             assert_eq!(away as usize, place);
+            let word = format!("`{}`", away.name());
+            assert!(operations.contains(&format!("\n| {word} |")), "{word}");
+            assert!(metrics.contains(&word), "{word}");
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     scripts::{SERVERS_NOW, Scripts},
 };
 use crate::limits::{
-    counters::Counters,
+    counters::{Backend, Counters},
     limit::Limit,
     reservation::{Counter, Estimate, Held, Reservation},
 };
@@ -43,6 +43,7 @@ pub(super) fn start(
     asker: mpsc::WeakSender<Question>,
     counters: Arc<Counters>,
 ) -> io::Result<()> {
+    let backend = counters.new_backend();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -52,6 +53,7 @@ pub(super) fn start(
             let link = Rc::new(Link {
                 settings,
                 counters,
+                backend,
                 asker,
                 scripts: Scripts::default(),
                 state: watch::Sender::new(State::Opening),
@@ -65,6 +67,7 @@ pub(super) fn start(
 struct Link {
     settings: RedisSettings,
     counters: Arc<Counters>,
+    backend: Backend,
     asker: mpsc::WeakSender<Question>,
     scripts: Scripts,
     state: watch::Sender<State>,
@@ -207,7 +210,7 @@ impl Link {
             was_up
         });
         if was_up {
-            self.counters.backend_is(false);
+            self.counters.backend_is(self.backend, false);
             failure.log();
         }
     }
@@ -219,7 +222,7 @@ impl Link {
             match self.settings.connect(&self.scripts).await {
                 Ok((connection, driver)) => {
                     (pause, told) = (PAUSES.0, None);
-                    self.counters.backend_is(true);
+                    self.counters.backend_is(self.backend, true);
                     self.state.send_replace(State::Up(connection));
                     tracing::info!("limits are counted in Redis");
                     let mut state = self.state.subscribe();
