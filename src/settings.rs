@@ -26,7 +26,7 @@ mod cors;
 mod diagnostics;
 mod diff;
 mod effective;
-mod files;
+pub(crate) mod files;
 mod header_lists;
 mod keys;
 mod layers;

@@ -5,13 +5,17 @@ use std::{
     collections::{BTreeMap, HashMap},
     io,
     net::{Ipv4Addr, SocketAddr},
+    rc::Rc,
     sync::Arc,
     time::Duration,
 };
 
 use actix_web::{App, HttpServer, dev::ServerHandle, web};
 use arc_swap::ArcSwap;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tracing_actix_web::TracingLogger;
 
 use crate::{
@@ -42,17 +46,19 @@ struct Shared {
     streams: Arc<Streams>,
     metrics: Arc<Metrics>,
     limits: Limits,
+    /// The generation in force, for those who wait for another.
+    in_force: watch::Sender<u64>,
 }
 
 impl Gateway {
     /// A gateway of these settings.
     #[must_use]
     pub fn new(settings: VerifiedSettings) -> Self {
-        let settings = ArcSwap::from_pointee(settings);
         let limits = Limits::default();
         Self {
             shared: Arc::new(Shared {
-                settings,
+                in_force: watch::Sender::new(settings.generation),
+                settings: ArcSwap::from_pointee(settings),
                 drain: Drain::default(),
                 streams: Arc::default(),
                 metrics: Arc::new(Metrics::new(limits.counters())),
@@ -106,6 +112,8 @@ impl Gateway {
             next.generation = current.generation + 1;
             next
         });
+        let in_force = &self.shared.in_force;
+        in_force.send_modify(|in_force| *in_force = self.settings().generation);
     }
 
     /// The settings as they are now; a request takes them once and keeps them to its end.
@@ -347,21 +355,51 @@ fn millis(length: Duration) -> u64 {
 /// What each worker thread has of its own: awc's client, which cannot leave its thread.
 #[derive(Debug, Default)]
 pub(crate) struct Worker {
-    client: RefCell<Option<(Arc<VerifiedSettings>, HttpClient)>>,
+    client: Rc<RefCell<Option<OwnClient>>>,
+}
+
+#[derive(Debug)]
+struct OwnClient {
+    generation: u64,
+    http_client: HttpClient,
 }
 
 impl Worker {
     /// The client of these settings; made when the worker first meets them. Streams that run under
     /// earlier settings keep the client that they began with.
-    pub(crate) fn http_client(&self, settings: &Arc<VerifiedSettings>) -> HttpClient {
-        let mut client = self.client.borrow_mut();
-        match &*client {
-            Some((made_of, client)) if Arc::ptr_eq(made_of, settings) => client.clone(),
+    pub(crate) fn http_client(
+        &self,
+        gateway: &Gateway,
+        settings: &Arc<VerifiedSettings>,
+    ) -> HttpClient {
+        let generation = settings.generation;
+        let mut own = self.client.borrow_mut();
+        match &*own {
+            Some(own) if own.generation == generation => own.http_client.clone(),
             _ => {
-                let made = HttpClient::new(&settings.client_parts);
-                *client = Some((Arc::clone(settings), made.clone()));
-                made
+                let http_client = HttpClient::new(&settings.client_parts);
+                *own = Some(OwnClient {
+                    generation,
+                    http_client: http_client.clone(),
+                });
+                self.forget_after(generation, gateway);
+                http_client
             }
         }
+    }
+
+    /// Lets go of the client once other settings are in force. A worker that no request comes to would
+    /// else keep connections, and the secrets they were opened with, that nobody will use again.
+    fn forget_after(&self, generation: u64, gateway: &Gateway) {
+        let mut in_force = gateway.shared.in_force.subscribe();
+        let client = Rc::downgrade(&self.client);
+        actix_web::rt::spawn(async move {
+            // An error means that the gateway is gone.
+            let _ = in_force.wait_for(|in_force| *in_force != generation).await;
+            if let Some(client) = client.upgrade() {
+                let mut own = client.borrow_mut();
+                drop(own.take_if(|own| own.generation == generation));
+            }
+        });
     }
 }

@@ -31,13 +31,13 @@ pub struct SettingsActor {
     ledger: Ledger,
     /// Until the task has it.
     watch: Option<FileWatch>,
-    /// The task that waits for changes of the file.
+    /// The task that waits for changes of the files.
     watching: Option<JoinHandle<()>>,
 }
 
 impl SettingsActor {
-    /// Starts the actor of a gateway on this thread's arbiter, and the watch over the settings' file.
-    /// A file that cannot be watched is told in the log; everything else then works.
+    /// Starts the actor of a gateway on this thread's arbiter, and the watch over the settings'
+    /// files. One that cannot be watched is told in the log; everything else then works.
     ///
     /// `log` is where the log's filter is changed; `None` if the log is not Herald's.
     ///
@@ -51,7 +51,7 @@ impl SettingsActor {
     ) -> SettingsControl {
         let file = source.file().map(|file| file.display().to_string());
         // Before it starts, so that the first status already says so.
-        let watch = FileWatch::begin(&source);
+        let watch = FileWatch::begin(&source, &gateway.settings());
         let ledger = Ledger::new(gateway.clone(), file, watch.is_some(), log);
         let status = ledger.status();
         let actor = Self {
@@ -96,7 +96,8 @@ impl Actor for SettingsActor {
 
     fn started(&mut self, context: &mut Self::Context) {
         if let Some(watch) = self.watch.take() {
-            let watching = watch.run(self.gateway.clone(), context.address().downgrade());
+            let (gateway, status) = (self.gateway.clone(), self.ledger.status());
+            let watching = watch.run(gateway, status, context.address().downgrade());
             self.watching = Some(actix::spawn(watching));
         }
     }

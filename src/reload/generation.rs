@@ -29,7 +29,7 @@ pub struct Generation {
 pub enum Trigger {
     /// The start.
     Start,
-    /// The settings file has changed.
+    /// The settings file has changed, or one that it names.
     File,
     /// A SIGHUP.
     Sighup,

@@ -6,9 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::watch::Stamp;
 use crate::settings::{
-    Diagnostics, ProcessEnvironment, SecretSource, Settings, VerifiedSettings, process_environment,
+    Diagnostics, ProcessEnvironment, SecretSource, Settings, VerifiedSettings, files::Stamp,
+    process_environment,
 };
 
 /// Where the settings of a running Herald come from, so that they can be read again.

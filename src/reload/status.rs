@@ -19,8 +19,8 @@ pub struct ReloadStatus {
     pub generation: Generation,
     /// The file that is read, as it was given; null for none.
     pub file: Option<String>,
-    /// Whether changes of the file are seen. Not, if there is none, if `reload.watch` is false, or if
-    /// the system refused; then the log says why.
+    /// Whether changes of the file, and of those that it names, are seen. Not, if there is none, if
+    /// `reload.watch` is false, or if the system refused; then the log says why.
     pub is_watched: bool,
     /// The last time that Herald looked at its settings; null for never since the start.
     pub last_attempt: Option<Attempt>,

@@ -1,13 +1,19 @@
-//! Waits for the settings file to change, however it is changed.
+//! Waits for the settings file to change, or a file that the settings name (a secret, a certificate, a
+//! provider's roots), however it is changed.
 //!
-//! What is watched are folders, never the file: editors put a new file in the place of the old, and a
+//! What is watched are folders, never files: editors put a new file in the place of the old, and a
 //! watch on a file goes with the file. Kubernetes swaps a link on the way to it, so every folder that
-//! holds a link or the file itself is watched, anew after each change.
+//! holds a link or the file itself is watched, anew after each change and for each generation.
 
 mod folders;
-mod stamp;
 
-use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use actix::WeakAddr;
 use notify::{
@@ -15,36 +21,42 @@ use notify::{
     event::{AccessKind, AccessMode},
 };
 use tokio::{
-    sync::Notify,
+    sync::{Notify, watch},
     task::spawn_blocking,
     time::{Instant, sleep_until},
 };
 
-pub(super) use stamp::Stamp;
-
 use super::{
     actor::SettingsActor, generation::Trigger, messages::ReloadSettings, source::SettingsSource,
+    status::ReloadStatus,
 };
-use crate::Gateway;
+use crate::{
+    Gateway,
+    settings::{VerifiedSettings, files::Stamp},
+};
 
-/// How many times `reload.debounce` a file that never rests is waited for.
+/// How many times `reload.debounce` files that never rest are waited for.
 const MOST_RESTS: u32 = 10;
 
-/// A watch over one file.
+/// A watch over the settings file and the files that the settings in force name.
 #[derive(Debug)]
 pub(super) struct FileWatch {
     watcher: RecommendedWatcher,
-    file: PathBuf,
+    settings_file: PathBuf,
+    /// How each file was when it was last looked at; of one that nobody has looked at yet, how it was
+    /// before it was read.
+    stamps: BTreeMap<PathBuf, Option<Stamp>>,
     watched: BTreeSet<PathBuf>,
-    /// How the file was when it was last looked at.
-    stamp: Option<Stamp>,
+    /// Folders that the system does not let us watch, each told once.
+    refused: BTreeSet<PathBuf>,
     changed: Arc<Notify>,
 }
 
 impl FileWatch {
-    /// Begins to watch; `None` if there is no file, or if the system refuses, which is told in the log.
-    pub(super) fn begin(source: &SettingsSource) -> Option<Self> {
-        let file = source.file()?.to_path_buf();
+    /// Begins to watch; `None` if there is no settings file, or if the system refuses, which is told
+    /// in the log.
+    pub(super) fn begin(source: &SettingsSource, settings: &VerifiedSettings) -> Option<Self> {
+        let settings_file = source.file()?.to_path_buf();
         let changed = Arc::new(Notify::new());
         let tell = Arc::clone(&changed);
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
@@ -52,37 +64,43 @@ impl FileWatch {
                 tell.notify_one();
             }
         });
-        let begun = watcher.and_then(|watcher| {
-            let mut watch = Self {
-                watcher,
-                file,
-                watched: BTreeSet::new(),
-                stamp: source.stamp().cloned(),
-                changed,
-            };
-            watch.follow()?;
-            Ok(watch)
+        let watcher = watcher.inspect_err(|error| {
+            tracing::warn!(%error, "the settings file is not watched: send a SIGHUP after a change");
         });
-        match begun {
-            Ok(watch) => {
-                // The file may have changed since it was read.
-                watch.changed.notify_one();
-                Some(watch)
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the settings file is not watched: send a SIGHUP after a change");
-                None
-            }
-        }
+        let stamps = BTreeMap::from([(settings_file.clone(), source.stamp().cloned())]);
+        let mut watch = Self {
+            watcher: watcher.ok()?,
+            settings_file,
+            stamps,
+            watched: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            changed,
+        };
+        watch.expect(settings);
+        watch.follow();
+        // A file may have changed since it was read.
+        watch.changed.notify_one();
+        let on_the_way = folders::on_the_way(&watch.settings_file);
+        on_the_way.is_disjoint(&watch.refused).then_some(watch)
     }
 
-    /// Has the settings loaded whenever the file has changed, until the actor is gone.
-    pub(super) async fn run(mut self, gateway: Gateway, actor: WeakAddr<SettingsActor>) {
+    /// Has the settings loaded whenever a file has changed, until the actor is gone.
+    pub(super) async fn run(
+        mut self,
+        gateway: Gateway,
+        mut status: watch::Receiver<Arc<ReloadStatus>>,
+        actor: WeakAddr<SettingsActor>,
+    ) {
         loop {
-            self.changed.notified().await;
+            tokio::select! {
+                () = self.changed.notified() => {}
+                // Other settings may name other files.
+                Ok(()) = status.changed() => {}
+            }
             rest(&self.changed, gateway.settings().reload.debounce).await;
+            let settings = gateway.settings();
             let looked = spawn_blocking(move || {
-                let has_changed = self.look();
+                let has_changed = self.look(&settings);
                 (self, has_changed)
             });
             let Ok((watch, has_changed)) = looked.await else {
@@ -105,40 +123,61 @@ impl FileWatch {
         }
     }
 
-    /// Whether the file is another than at the last look. Follows it to where it is now. Blocks.
-    fn look(&mut self) -> bool {
-        if let Err(error) = self.follow() {
-            tracing::warn!(%error, "a folder on the way to the settings file is not watched");
-        }
+    /// Whether a file is another than at the last look. Follows them to where they are now. Blocks.
+    fn look(&mut self, settings: &VerifiedSettings) -> bool {
+        self.expect(settings);
+        self.follow();
         // After the watch: what changes from here on is told by an event.
-        let stamp = Stamp::of(&self.file);
-        let has_changed = stamp != self.stamp;
-        self.stamp = stamp;
+        let mut has_changed = false;
+        for (file, known) in &mut self.stamps {
+            let stamp = Stamp::of(file);
+            has_changed |= stamp != *known;
+            *known = stamp;
+        }
         has_changed
     }
 
-    /// Watches the folders on the way to the file as the way is now.
-    fn follow(&mut self) -> notify::Result<()> {
-        let folders = folders::on_the_way(&self.file);
+    /// Takes up the files that these settings name, and forgets those that only earlier ones did.
+    fn expect(&mut self, settings: &VerifiedSettings) {
+        let named = settings.effective.files();
+        self.stamps
+            .retain(|file, _| *file == self.settings_file || named.contains_key(file));
+        for (file, stamp) in named {
+            if !self.stamps.contains_key(file) {
+                self.stamps.insert(file.clone(), Some(stamp.clone()));
+            }
+        }
+    }
+
+    /// Watches the folders on the way to the files as the way is now.
+    fn follow(&mut self) {
+        let folders = self.folders();
         for left in self.watched.difference(&folders) {
             // One that is gone has taken its watch along.
             let _ = self.watcher.unwatch(left);
         }
-        let mut followed = Ok(());
         for folder in &folders {
             // Again even if it was watched: another folder may have taken its place.
             match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
-                Ok(()) => {}
+                Ok(()) => drop(self.refused.remove(folder)),
                 // It vanished just now; the folder above it tells when it is back.
                 Err(error) if is_gone(&error) => self.changed.notify_one(),
-                Err(error) => followed = Err(error),
+                Err(error) if self.refused.insert(folder.clone()) => {
+                    let folder = folder.display();
+                    tracing::warn!(%folder, %error, "not watched: send a SIGHUP after a change there");
+                }
+                Err(_) => {}
             }
         }
-        if folders::on_the_way(&self.file) != folders {
+        if self.folders() != folders {
             self.changed.notify_one();
         }
         self.watched = folders;
-        followed
+    }
+
+    fn folders(&self) -> BTreeSet<PathBuf> {
+        let files = self.stamps.keys();
+        files.flat_map(|file| folders::on_the_way(file)).collect()
     }
 }
 

@@ -129,7 +129,7 @@ async fn answer(
     .start();
     UpstreamActor::new(Call {
         plan: CallPlan {
-            http_client: worker.http_client(settings),
+            http_client: worker.http_client(&admitted.gateway, settings),
             settings: Arc::clone(settings),
             model,
             request: completion,

@@ -1,7 +1,7 @@
 //! The settings as a tree of written values: what an admin is shown, and what two of them are
 //! compared by.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc};
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{
     Settings,
     diagnostics::{Diagnostic, Diagnostics},
+    files::Stamp,
     origin::{Origin, join},
     outside::Outside,
     schema::{self, Place},
@@ -91,6 +92,12 @@ impl EffectiveSettings {
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         self.content_hash == other.content_hash && self.outside == other.outside
+    }
+
+    /// The files that they name and that were read (secrets, certificates, roots; not the settings
+    /// themselves), and how each was before that.
+    pub(crate) fn files(&self) -> &BTreeMap<PathBuf, Stamp> {
+        self.outside.files()
     }
 
     /// What keeps these settings from following those, although they are right in themselves: a file

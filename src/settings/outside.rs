@@ -5,19 +5,30 @@
 //! [`files::read`](super::files::read) or [`note`]; so the notes are kept by the thread, and a
 //! section that comes to name another file needs nothing of this.
 
-use std::{cell::RefCell, collections::BTreeMap, fmt};
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use sha2::{Digest, Sha256};
+
+use super::files::Stamp;
 
 thread_local! {
     static NOTED: RefCell<Option<Outside>> = const { RefCell::new(None) };
 }
 
-/// A digest of each content, by its place, such as `the file /run/secrets/openai`.
-///
-/// The digests never leave the process: the secret behind one may be easy to guess.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub(super) struct Outside(BTreeMap<String, [u8; 32]>);
+/// What was read, and how it was then.
+#[derive(Clone, Default)]
+pub(super) struct Outside {
+    /// A digest of each content, by its place, such as `the file /run/secrets/openai`. They never
+    /// leave the process: the secret behind one may be easy to guess.
+    digests: BTreeMap<String, [u8; 32]>,
+    /// The stamp of each file as it was before it was read, for whoever watches it.
+    stamps: BTreeMap<PathBuf, Stamp>,
+}
 
 /// Runs a verification, and gives what it read beside what it found.
 pub(super) fn collect<T>(verify: impl FnOnce() -> T) -> (T, Outside) {
@@ -29,8 +40,20 @@ pub(super) fn collect<T>(verify: impl FnOnce() -> T) -> (T, Outside) {
 /// Notes what was read at a place; nothing, where nobody collects.
 pub(super) fn note(place: impl FnOnce() -> String, content: &[u8]) {
     NOTED.with_borrow_mut(|noted| {
-        if let Some(Outside(noted)) = noted {
-            noted.insert(place(), Sha256::digest(content).into());
+        if let Some(noted) = noted {
+            let digest = Sha256::digest(content);
+            noted.digests.insert(place(), digest.into());
+        }
+    });
+}
+
+/// Notes a file that was read, and how it was before. What has no stamp, a pipe for one, can be read
+/// once only and so is not to be watched.
+pub(super) fn note_file(file: &Path, stamp: Option<Stamp>, content: &[u8]) {
+    note(|| format!("the file {}", file.display()), content);
+    NOTED.with_borrow_mut(|noted| {
+        if let (Some(noted), Some(stamp)) = (noted, stamp) {
+            noted.stamps.insert(file.to_path_buf(), stamp);
         }
     });
 }
@@ -38,17 +61,30 @@ pub(super) fn note(place: impl FnOnce() -> String, content: &[u8]) {
 impl Outside {
     /// The places that both name and whose content differs.
     pub(super) fn differing<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter_map(|(place, digest)| {
-            let is_other = other.0.get(place).is_some_and(|other| other != digest);
+        self.digests.iter().filter_map(|(place, digest)| {
+            let other = other.digests.get(place);
+            let is_other = other.is_some_and(|other| other != digest);
             is_other.then_some(place.as_str())
         })
+    }
+
+    /// The files that were read, and how each was before.
+    pub(super) fn files(&self) -> &BTreeMap<PathBuf, Stamp> {
+        &self.stamps
+    }
+}
+
+/// By what was read alone: a file that was only touched is the same.
+impl PartialEq for Outside {
+    fn eq(&self, other: &Self) -> bool {
+        self.digests == other.digests
     }
 }
 
 /// Leaves the digests out.
 impl fmt::Debug for Outside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.digests.keys()).finish()
     }
 }
 

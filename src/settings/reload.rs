@@ -20,7 +20,7 @@ pub(super) struct ReloadSection {
 /// How changed settings are taken while Herald runs. Settings `[reload]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReloadSettings {
-    /// Whether the settings file is watched. Setting `reload.watch`, default true.
+    /// Whether the settings file, and the files that it names, are watched. Setting `reload.watch`, default true.
     pub watch: bool,
     /// How long a changed file must rest before it is read; one that never rests is read after ten
     /// times as long. Setting `reload.debounce`, default 200 ms.

@@ -1,124 +1,16 @@
 //! Settings change while Herald runs.
 
-mod storm;
+mod files;
+mod watched;
 
-use std::{
-    collections::HashMap,
-    fs,
-    os::unix::fs::{PermissionsExt, symlink},
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fs, os::unix::fs::symlink, time::Duration};
 
 use herald::{
-    Gateway,
-    reload::{
-        SettingsActor, SettingsControl,
-        generation::Trigger,
-        messages::ReloadSettings,
-        source::SettingsSource,
-        status::{AttemptOutcome, ReloadStatus},
-    },
-    testkit::{ScriptedProvider, TestGateway},
+    reload::{generation::Trigger, messages::ReloadSettings},
+    testkit::ScriptedProvider,
 };
-use tempfile::TempDir;
 
-/// How long a change may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A Herald whose settings stand in a file that is watched.
-struct Watched {
-    file: PathBuf,
-    control: SettingsControl,
-    gateway: TestGateway,
-    provider: String,
-}
-
-impl Watched {
-    /// With a new `herald.toml` in a folder.
-    async fn start(provider: &ScriptedProvider, folder: &TempDir) -> Self {
-        let file = folder.path().join("herald.toml");
-        fs::write(&file, settings(&provider.base_url(), "[clocks]")).unwrap();
-        Self::over(provider, file).await
-    }
-
-    async fn over(provider: &ScriptedProvider, file: PathBuf) -> Self {
-        let source = SettingsSource::new(Some(&file), HashMap::new(), HashMap::new());
-        let gateway = Gateway::new(source.load().unwrap());
-        let control = SettingsActor::begin(gateway.clone(), source, None);
-        Self {
-            file,
-            gateway: TestGateway::run_controlled(gateway, control.clone()).await,
-            control,
-            provider: provider.base_url(),
-        }
-    }
-
-    /// A whole settings file with this beside.
-    fn text(&self, beside: &str) -> String {
-        settings(&self.provider, beside)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.file.with_file_name(name)
-    }
-
-    /// Writes a file beside the settings' and puts it in their place.
-    fn replace(&self, text: &str) {
-        let new = self.path("herald.toml.new");
-        fs::write(&new, text).unwrap();
-        fs::rename(new, &self.file).unwrap();
-    }
-
-    /// Waits for a status.
-    async fn status(&self, wanted: impl Fn(&ReloadStatus) -> bool) -> Arc<ReloadStatus> {
-        let mut status = self.control.subscribe();
-        let found = tokio::time::timeout(PATIENCE, status.wait_for(|status| wanted(status))).await;
-        match found {
-            Ok(found) => Arc::clone(&found.unwrap()),
-            Err(_) => panic!("not in time: {:#?}", self.control.status()),
-        }
-    }
-
-    async fn generation(&self, number: u64) -> Arc<ReloadStatus> {
-        self.status(|status| status.generation.number == number)
-            .await
-    }
-
-    /// Waits for a refusal that says this, and looks that nothing else has changed.
-    async fn refused(&self, reason: &str) {
-        let before = self.control.gateway().settings();
-        let says = |status: &ReloadStatus| {
-            let attempt = status.last_attempt.as_ref();
-            attempt.is_some_and(|attempt| {
-                let told = attempt.reason.as_deref().unwrap_or_default();
-                attempt.outcome == AttemptOutcome::Refused && told.contains(reason)
-            })
-        };
-        self.status(says).await;
-        assert!(Arc::ptr_eq(&before, &self.control.gateway().settings()));
-    }
-
-    fn idle(&self) -> Duration {
-        self.control.gateway().settings().clocks.idle
-    }
-}
-
-fn settings(provider: &str, beside: &str) -> String {
-    format!(
-        "admin.listen = \"127.0.0.1:0\"\n[server]\nlisten = \"127.0.0.1:0\"\nworkers = 2\n\
-         [upstream]\nproxy = \"none\"\n\
-         [reload]\ndebounce = \"20ms\"\nhistory = 3\n{beside}\n\
-         [[providers]]\nid = \"scripted\"\nkind = \"openai\"\nbase_url = \"{provider}\"\n\
-         [[models]]\nid = \"scripted-model\"\n\
-         targets = [{{ provider = \"scripted\", model = \"scripted-model\" }}]\n"
-    )
-}
-
-fn idle(seconds: u64) -> String {
-    format!("[clocks]\nidle = \"{seconds}s\"")
-}
+use watched::{Watched, idle, settings};
 
 #[actix_web::test]
 async fn a_file_that_is_written_in_place_replaced_or_moved_away_and_back_is_taken() {
@@ -245,43 +137,6 @@ async fn what_cannot_be_served_is_refused_and_the_last_good_settings_stay() {
 }
 
 #[actix_web::test]
-async fn a_secret_that_vanished_is_refused_and_one_that_changed_is_a_generation() {
-    let provider = ScriptedProvider::start([]).await;
-    let folder = tempfile::tempdir().unwrap();
-    let secret = folder.path().join("secrets-elsewhere");
-    fs::write(&secret, "sk-first").unwrap();
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
-    let file = folder.path().join("herald.toml");
-    let with_key = |text: String| {
-        let key = format!("api_key = {{ file = {secret:?} }}\n[[models]]");
-        text.replace("[[models]]", &key)
-    };
-    fs::write(&file, with_key(settings(&provider.base_url(), ""))).unwrap();
-    let herald = Watched::over(&provider, file).await;
-
-    let reload = || ReloadSettings {
-        trigger: Trigger::Sighup,
-        if_match: None,
-        allow_partial: true,
-    };
-    let hash = herald.control.status().generation.content_hash.clone();
-    fs::write(&secret, "sk-second").unwrap();
-    let taken = herald.control.send(reload()).await.unwrap();
-    assert_eq!((taken.is_changed, taken.generation.number), (true, 2));
-    assert_eq!(taken.generation.content_hash, hash);
-    assert_eq!(
-        taken.changes.to_string(),
-        format!("~ the file {}: changed\n", secret.display())
-    );
-
-    fs::remove_file(&secret).unwrap();
-    let refused = herald.control.send(reload()).await.unwrap_err().to_string();
-    assert!(refused.contains("providers[0].api_key"), "{refused}");
-    assert!(!refused.contains("sk-"), "{refused}");
-    assert_eq!(herald.control.gateway().settings().generation, 2);
-}
-
-#[actix_web::test]
 async fn a_watch_that_is_switched_off_takes_nothing_until_it_is_asked() {
     let provider = ScriptedProvider::start([]).await;
     let folder = tempfile::tempdir().unwrap();
@@ -301,14 +156,6 @@ async fn a_watch_that_is_switched_off_takes_nothing_until_it_is_asked() {
     let taken = herald.control.send(reload).await.unwrap();
     assert_eq!(taken.generation.number, 3);
     assert_eq!(taken.generation.trigger, Trigger::Admin);
-}
-
-/// Reads a file of this process's own.
-fn resident_kib() -> u64 {
-    let status = fs::read_to_string(Path::new("/proc/self/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.unwrap().trim().trim_end_matches(" kB");
-    kib.parse().unwrap()
 }
 
 #[actix_web::test]

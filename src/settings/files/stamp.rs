@@ -8,7 +8,7 @@ use std::{
 
 /// Which file stands behind a path, and when it was last changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::reload) struct Stamp {
+pub(crate) struct Stamp {
     /// Behind all links.
     path: PathBuf,
     device: u64,
@@ -21,7 +21,7 @@ pub(in crate::reload) struct Stamp {
 
 impl Stamp {
     /// How the file is now; `None` if there is none.
-    pub(in crate::reload) fn of(file: &Path) -> Option<Self> {
+    pub(crate) fn of(file: &Path) -> Option<Self> {
         let path = fs::canonicalize(file).ok()?;
         let metadata = fs::metadata(&path).ok()?;
         Some(Self {
