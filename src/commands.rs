@@ -4,6 +4,7 @@ mod check;
 mod completions;
 mod diff;
 mod explain;
+mod health;
 mod key;
 mod replay;
 mod schema;
@@ -67,6 +68,9 @@ enum Command {
     Schema,
     /// Says what Herald would do, and by which rule, without asking anybody.
     Explain(explain::Arguments),
+    /// Asks a running Herald how it is, as a container's health check.
+    #[command(after_help = health::HELP)]
+    Health(health::Arguments),
     /// Makes keys for clients.
     Key(key::Arguments),
     /// Records what a provider answers, and plays recordings.
@@ -86,6 +90,7 @@ impl CommandLine {
             Command::Diff(arguments) => diff::run(&arguments),
             Command::Schema => schema::run(),
             Command::Explain(arguments) => explain::run(&arguments, settings),
+            Command::Health(arguments) => health::run(&arguments, settings),
             Command::Key(arguments) => key::run(&arguments),
             Command::Replay(arguments) => replay::run(&arguments, settings),
             Command::Completions(arguments) => completions::run(&arguments),

@@ -2,10 +2,12 @@
 
 use crate::support::herald;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 13] = [
     "",
     "serve",
     "check",
+    "diff",
+    "health",
     "schema",
     "completions",
     "explain",

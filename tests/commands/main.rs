@@ -7,6 +7,7 @@ mod support;
 mod check;
 mod diff;
 mod explain;
+mod health;
 mod help;
 mod key;
 mod output;

@@ -1,6 +1,7 @@
 """Holds the examples of deploy/, and docs/operations.md, to Herald: what they name is there, their settings
 pass, and their waits outlast a drain."""
 
+import json
 import os
 import re
 import shutil
@@ -87,6 +88,10 @@ def check_container() -> None:
     text = (DEPLOY / "Containerfile").read_text()
     manifest = tomllib.loads((ROOT / "Cargo.toml").read_text())["package"]
     version = re.search(r"rust:([\d.]+)-", text)[1]
+    admin = tomllib.loads((ROOT / "settings/default.toml").read_text())["admin"]["listen"]
+    probe = re.search(r"^HEALTHCHECK (?:.*\\\n)*.*CMD (\[.*\])", text, re.MULTILINE)
+    check("Containerfile: the health check asks the admin listener", json.loads(probe[1])
+          == ["/usr/local/bin/herald", "health", "--address", admin])
     check("Containerfile: builds with the version of Cargo.toml", version == manifest["rust-version"])
     copied = re.findall(r"^COPY (?!--)(.*) \S+$", text, re.MULTILINE)
     lacking = [name for line in copied for name in line.split() if not (ROOT / name).exists()]
