@@ -25,6 +25,7 @@ mod reload;
 mod requests;
 mod settings;
 mod shutdown;
+mod sockets;
 mod status;
 mod stream_end;
 mod upstream_bytes;

@@ -21,10 +21,10 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use crate::support::{Client, stream_request};
 
 /// A folder of one test's own for a certificate and its key.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let path = std::env::temp_dir().join(format!("herald-tls-{}", uuid::Uuid::now_v7()));
         std::fs::create_dir(&path).unwrap();
         Self(path)
@@ -38,7 +38,7 @@ impl Drop for Folder {
     }
 }
 
-fn certificate() -> TestCertificate {
+pub(crate) fn certificate() -> TestCertificate {
     TestCertificate::generate(&["localhost"])
 }
 
@@ -51,7 +51,7 @@ async fn start(
 }
 
 /// A connection of somebody who trusts this certificate and offers these protocols.
-async fn connect(
+pub(crate) async fn connect(
     address: SocketAddr,
     trusted: &TestCertificate,
     alpn: &[&str],
