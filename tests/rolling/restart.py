@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,9 +117,9 @@ class Traffic(threading.Thread):
 class Replica:
     """One of the two Heralds, restarted on the same port."""
 
-    def __init__(self, name: str, port: int, scratch: Path, provider: Provider) -> None:
+    def __init__(self, name: str, port: int, scratch: Path, provider: Provider, ends: ExitStack) -> None:
         self.port, self.starts, self.scratch, self.name = port, 0, scratch, name
-        self.provider = provider
+        self.provider, self.ends = provider, ends
         self.start()
 
     def start(self) -> None:
@@ -140,6 +141,8 @@ class Replica:
         herald = os.environ.get("HERALD_BIN", ROOT / "target/debug/herald")
         log = self.scratch / f"{self.id}.log"
         self.process = Process(self.id, [herald, "--settings", settings], log)
+        # Before anything can fail; one that has ended is left alone.
+        self.ends.callback(self.process.stop)
         self.process.address()
 
     def is_ready(self) -> bool:
@@ -195,12 +198,14 @@ def is_open(port: int) -> bool:
 
 
 def roll(scratch: Path) -> list[str]:
-    """Runs it, and returns what went wrong."""
+    """Runs it, and returns what went wrong. Whatever happens, nothing that it started stays."""
     provider = Provider()
-    replicas = [Replica(name, free_port(), scratch, provider) for name in ["a", "b"]]
     port = free_port()
-    nginx = start_nginx(scratch, port, [replica.port for replica in replicas])
-    try:
+    with ExitStack() as ends:
+        replicas = [Replica(name, free_port(), scratch, provider, ends) for name in ["a", "b"]]
+        nginx = start_nginx(scratch, port, [replica.port for replica in replicas])
+        ends.callback(nginx.wait, PATIENCE)
+        ends.callback(nginx.terminate)
         wait_until("nginx listens", lambda: is_open(port))
         streams = [Stream(port, "long") for _ in range(STREAMS)]
         for stream in streams:
@@ -216,11 +221,6 @@ def roll(scratch: Path) -> list[str]:
             stream.join(PATIENCE)
         traffic.is_over = True
         traffic.join(PATIENCE)
-    finally:
-        for process in [*(replica.process for replica in replicas)]:
-            process.stop()
-        nginx.terminate()
-        nginx.wait(PATIENCE)
 
     print(f"streams of each Herald: {begun}; short completions meanwhile: {traffic.done}")
     flaws = [flaw for stream in streams if (flaw := stream.flaw())]
@@ -233,7 +233,10 @@ def roll(scratch: Path) -> list[str]:
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="herald-rolling-") as folder:
-        flaws = roll(Path(folder))
+        try:
+            flaws = roll(Path(folder))
+        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+            flaws = [repr(error)]
         for flaw in flaws:
             print(f"FAILED: {flaw}")
         if flaws:
