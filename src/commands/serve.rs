@@ -52,8 +52,10 @@ fn serve(
 ) -> Result<Drained, Box<dyn std::error::Error + Send + Sync>> {
     let log = subscriber::init(&settings.log)?;
     actix_web::rt::System::new().block_on(async {
-        // Before anybody can know that it listens, and tell it to stop.
+        // Before anybody can know that it listens, and tell it to stop, or to reload: a SIGHUP that
+        // nobody waits for ends a process.
         let mut signals = Signals::listen()?;
+        let hangup = signal(SignalKind::hangup())?;
         let gateway = Gateway::new(settings);
         let control = SettingsActor::begin(gateway.clone(), source, Some(log));
         let running = gateway.run_controlled(control.clone())?;
@@ -64,7 +66,7 @@ fn serve(
         );
         // It serves all the same where nobody can read this.
         let _ = write_out(greeting.as_bytes());
-        actix_web::rt::spawn(reload_at_hangups(signal(SignalKind::hangup())?, control));
+        actix_web::rt::spawn(reload_at_hangups(hangup, control));
         let handle = running.handle();
         let (stop, stopped) = oneshot::channel();
         let drain = gateway.clone();

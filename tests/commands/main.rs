@@ -12,3 +12,4 @@ mod help;
 mod key;
 mod output;
 mod replay;
+mod serve;
