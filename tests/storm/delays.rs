@@ -15,7 +15,6 @@ const ROUNDS: usize = 50;
 
 #[actix_web::test]
 #[ignore = "measures: cargo test --release --test storm -- --ignored --nocapture delays"]
-#[expect(clippy::print_stdout, reason = "what it is for")]
 async fn delays_of_a_reload() {
     let folder = tempfile::tempdir().unwrap();
     let gate = Gate::new();
