@@ -40,7 +40,7 @@ use crate::{
 )]
 pub(crate) struct AdminApi;
 
-/// Largest request body that the listener takes, in bytes.
+/// Largest request body that the listener takes, in bytes; only settings to validate may be larger.
 pub(crate) const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// The routes. Health is asked for without a token, as probes have none. Those under `/settings` are

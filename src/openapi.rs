@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        Components, ContentBuilder, Ref, Response, ResponseBuilder,
-        path::Operation,
+        Components, ContentBuilder, Header, Object, Ref, RefOr, Required, Response, Server, Type,
+        path::{Operation, ParameterIn},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
@@ -21,6 +21,10 @@ pub(crate) const PUBLIC: &str = "public";
 pub(crate) const ADMIN: &str = "admin";
 /// What probes ask, on either listener.
 pub(crate) const HEALTH: &str = "health";
+
+/// Where each is by default, for tools that need an address.
+const PUBLIC_SERVER: &str = "http://127.0.0.1:8080";
+const ADMIN_SERVER: &str = "http://127.0.0.1:8081";
 
 /// The two halves, and what all of their operations have in common.
 #[derive(OpenApi)]
@@ -83,51 +87,108 @@ impl Modify for Shared {
     }
 }
 
+/// A refusal that operations have in common.
+struct Refusal {
+    /// Of which operations.
+    tags: &'static [&'static str],
+    status: &'static str,
+    why: &'static str,
+    /// The header that comes with it.
+    header: Option<&'static str>,
+    /// The schema of its body.
+    body: &'static str,
+}
+
+const REFUSALS: [Refusal; 6] = [
+    Refusal {
+        tags: &[PUBLIC],
+        status: "401",
+        why: "`invalid_api_key` or `expired_api_key`",
+        header: Some("www-authenticate"),
+        body: "ErrorBody",
+    },
+    Refusal {
+        tags: &[PUBLIC],
+        status: "503",
+        why: "`gateway_draining`",
+        header: Some("retry-after"),
+        body: "ErrorBody",
+    },
+    Refusal {
+        tags: &[ADMIN],
+        status: "401",
+        why: "`token_missing` or `token_wrong`",
+        header: Some("www-authenticate"),
+        body: "ProblemBody",
+    },
+    // Of health the admin listener's guard is asked too.
+    Refusal {
+        tags: &[ADMIN, HEALTH],
+        status: "403",
+        why: "`foreign_page`: a web page of another origin sends this",
+        header: None,
+        body: "ProblemBody",
+    },
+    Refusal {
+        tags: &[ADMIN, HEALTH],
+        status: "413",
+        why: "`body_too_large`",
+        header: None,
+        body: "ProblemBody",
+    },
+    Refusal {
+        tags: &[ADMIN, HEALTH],
+        status: "429",
+        why: "`too_many_requests`",
+        header: Some("retry-after"),
+        body: "ProblemBody",
+    },
+];
+
 fn complete(operation: &mut Operation) {
     let tags = operation.tags.clone().unwrap_or_default();
     let is_of = |tag: &str| tags.iter().any(|known| known == tag);
     let responses = &mut operation.responses.responses;
-    if is_of(PUBLIC) {
-        let told = "Refused, by Herald or by the provider: docs/api.md has every code";
-        let refusal = refusal(told, "ErrorBody");
-        responses.insert("default".to_owned(), refusal.into());
-    }
-    if is_of(ADMIN) {
-        let refusal = refusal("`token_missing` or `token_wrong`", "ProblemBody");
-        responses.insert("401".to_owned(), refusal.into());
-    }
-    // Of health the admin listener's guard is asked too.
-    if is_of(ADMIN) || is_of(HEALTH) {
-        for (status, told) in [
-            (
-                "403",
-                "`foreign_page`: a web page of another origin sends this",
-            ),
-            ("413", "`body_too_large`"),
-            (
-                "429",
-                "`too_many_requests`: `retry-after` says when to come back",
-            ),
-        ] {
-            let refusal = refusal(told, "ProblemBody");
-            responses.insert(status.to_owned(), refusal.into());
+    for refusal in &REFUSALS {
+        if !refusal.tags.iter().any(|tag| is_of(tag)) {
+            continue;
+        }
+        // An operation may have said more of it.
+        let refused = responses
+            .entry(refusal.status.to_owned())
+            .or_insert_with(|| Response::new(refusal.why).into());
+        let RefOr::T(refused) = refused else { continue };
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(refusal.body)));
+        refused
+            .content
+            .insert("application/json".to_owned(), content.build().into());
+        if let Some(name) = refusal.header {
+            refused.headers.insert(name.to_owned(), text_header());
         }
     }
-    for tag in [PUBLIC, ADMIN] {
+    // Nobody must send any, and none may be null, which an `Option` at the handler would say.
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.parameter_in == ParameterIn::Header
+        {
+            parameter.required = Required::False;
+        }
+    }
+    for (tag, address) in [(PUBLIC, PUBLIC_SERVER), (ADMIN, ADMIN_SERVER)] {
         if is_of(tag) {
             let nothing = SecurityRequirement::default();
             let bearer = SecurityRequirement::new(tag, Vec::<String>::new());
             operation.security = Some(vec![nothing, bearer]);
         }
+        if is_of(tag) || is_of(HEALTH) {
+            let servers = operation.servers.get_or_insert_default();
+            servers.push(Server::new(address));
+        }
     }
 }
 
-fn refusal(description: &str, body: &str) -> Response {
-    let body = ContentBuilder::new().schema(Some(Ref::from_schema_name(body)));
-    ResponseBuilder::new()
-        .description(description)
-        .content("application/json", body.build())
-        .build()
+fn text_header() -> RefOr<Header> {
+    Header::new(Object::with_type(Type::String)).into()
 }
 
 #[cfg(test)]

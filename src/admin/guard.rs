@@ -26,7 +26,7 @@ use super::{
     MAX_BODY_BYTES, Problem,
     pace::{Pace, Rate},
 };
-use crate::{settings::AdminSettings, startup::Gateway};
+use crate::{reload::routes, settings::AdminSettings, startup::Gateway};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -88,10 +88,20 @@ fn check(request: &ServiceRequest) -> Result<(), Problem> {
     }
     let length = request.headers().get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > MAX_BODY_BYTES as u64) {
-        return Err(Problem::BodyTooLarge);
+    let most = most_bytes(request.path());
+    if length.is_some_and(|length| length > most) {
+        return Err(Problem::BodyTooLarge { most });
     }
     Ok(())
+}
+
+/// Settings may be large: a hundred thousand keys are. Nothing else here reads a body.
+fn most_bytes(path: &str) -> u64 {
+    let most = match path {
+        routes::VALIDATE => routes::MAX_BODY_BYTES,
+        _ => MAX_BODY_BYTES,
+    };
+    most as u64
 }
 
 fn check_token(request: &ServiceRequest) -> Result<(), Problem> {

@@ -28,8 +28,11 @@ pub(crate) enum Problem {
     },
     /// A web page of elsewhere sent it.
     ForeignPage,
-    /// The body is larger than [`MAX_BODY_BYTES`](super::MAX_BODY_BYTES).
-    BodyTooLarge,
+    /// The body is larger than the path takes.
+    BodyTooLarge {
+        /// What it takes, in bytes.
+        most: u64,
+    },
     /// No such path.
     PathUnknown,
     /// The path takes another method.
@@ -67,7 +70,7 @@ impl Problem {
             Self::TokenWrong => "token_wrong",
             Self::TooMany { .. } => "too_many_requests",
             Self::ForeignPage => "foreign_page",
-            Self::BodyTooLarge => "body_too_large",
+            Self::BodyTooLarge { .. } => "body_too_large",
             Self::PathUnknown => "unknown_url",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
             Self::StreamUnknown => "unknown_stream",
@@ -90,9 +93,7 @@ impl fmt::Display for Problem {
                 "web pages of other origins may not use this listener, and without a token it is \
                  asked by its address or as localhost only",
             ),
-            Self::BodyTooLarge => {
-                write!(f, "the body is larger than {} bytes", super::MAX_BODY_BYTES)
-            }
+            Self::BodyTooLarge { most } => write!(f, "the body is larger than {most} bytes"),
             Self::PathUnknown => {
                 f.write_str("there is nothing here: GET /openapi.json says what is")
             }
@@ -112,7 +113,7 @@ impl ResponseError for Problem {
             Self::TokenMissing | Self::TokenWrong => StatusCode::UNAUTHORIZED,
             Self::TooMany { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::ForeignPage => StatusCode::FORBIDDEN,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::PathUnknown | Self::StreamUnknown => StatusCode::NOT_FOUND,
             Self::StreamEnding => StatusCode::CONFLICT,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
@@ -132,7 +133,7 @@ impl ResponseError for Problem {
                 response.insert_header((ALLOW, *allowed));
             }
             // What is left of it is not read.
-            Self::BodyTooLarge => {
+            Self::BodyTooLarge { .. } => {
                 response.force_close();
             }
             _ => {}

@@ -69,7 +69,7 @@ pub struct Reloaded {
     /// The settings in force.
     pub generation: Generation,
     /// What has changed.
-    #[schema(inline)]
+    #[schema(value_type = Vec<crate::settings::Change>)]
     pub changes: Diff,
     /// What was changed, but stays as it is until Herald is started anew.
     pub pending_restart: Vec<PendingRestart>,
@@ -79,7 +79,7 @@ pub struct Reloaded {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Validated {
     /// What would change, what needs a restart among it.
-    #[schema(inline)]
+    #[schema(value_type = Vec<crate::settings::Change>)]
     pub changes: Diff,
     /// What would stay as it is until Herald is started anew.
     pub needs_restart: Vec<PendingRestart>,

@@ -3,8 +3,9 @@
 mod answers;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::IF_MATCH,
+    HttpRequest, HttpResponse, Route,
+    dev::HttpServiceFactory,
+    http::header::{ALLOW, HeaderValue, IF_MATCH},
     web::{self, Data, Payload, Query, ServiceConfig},
 };
 use serde::Deserialize;
@@ -15,20 +16,53 @@ use super::{
     generation::{Generation, Trigger},
     messages::{IfMatch, ReloadSettings, Reloaded, RollbackSettings, ValidateSettings, Validated},
 };
-use answers::{EffectiveView, HistoryView, Problem, StatusView, answered, tagged};
+use answers::{EffectiveView, HistoryView, PROBLEM_JSON, Problem, StatusView, answered, tagged};
+
+/// Where settings are validated: the one path that reads a body.
+pub(crate) const VALIDATE: &str = "/settings/validate";
 
 /// Largest body of a validation: as large as a settings file may be.
-const MAX_BODY_BYTES: usize = 16 << 20;
+pub(crate) const MAX_BODY_BYTES: usize = 16 << 20;
 
 /// Mounts the routes. The app holds a `Data<SettingsControl>`, and lets nobody through to them who
 /// may not change the settings: here is no access control.
 pub fn configure(app: &mut ServiceConfig) {
-    app.route("/settings", web::get().to(get_settings))
-        .route("/settings/status", web::get().to(get_status))
-        .route("/settings/history", web::get().to(get_history))
-        .route("/settings/reload", web::post().to(reload))
-        .route("/settings/validate", web::post().to(validate))
-        .route("/settings/rollback", web::post().to(rollback));
+    app.service(resource("/settings", "GET", web::get().to(get_settings)))
+        .service(resource(
+            "/settings/status",
+            "GET",
+            web::get().to(get_status),
+        ))
+        .service(resource(
+            "/settings/history",
+            "GET",
+            web::get().to(get_history),
+        ))
+        .service(resource("/settings/reload", "POST", web::post().to(reload)))
+        .service(resource(VALIDATE, "POST", web::post().to(validate)))
+        .service(resource(
+            "/settings/rollback",
+            "POST",
+            web::post().to(rollback),
+        ));
+}
+
+/// A path that takes one method and refuses the others.
+fn resource(
+    path: &str,
+    allowed: &'static str,
+    route: Route,
+) -> impl HttpServiceFactory + use<> + 'static {
+    let refuse = move || async move {
+        let mut refused = HttpResponse::from(Problem::method_not_allowed(allowed));
+        refused
+            .headers_mut()
+            .insert(ALLOW, HeaderValue::from_static(allowed));
+        refused
+    };
+    web::resource(path)
+        .route(route)
+        .default_service(web::to(refuse))
 }
 
 /// What these routes say of themselves in OpenAPI's words.
@@ -117,15 +151,15 @@ async fn get_history(control: Data<SettingsControl>) -> HttpResponse {
     tag = crate::openapi::ADMIN,
     params(
         ReloadQuery,
-        ("If-Match" = Option<String>, Header, description = "The ETag of the settings that must be in force")
+        ("If-Match" = String, Header, description = "The ETag of the settings that must be in force")
     ),
     responses(
         (status = 200, description = "They are in force", body = Reloaded),
-        (status = 400, description = "The query is wrong", body = Problem),
-        (status = 409, description = "Something needs a restart", body = Problem),
-        (status = 412, description = "Other settings are in force", body = Problem),
-        (status = 422, description = "They are refused", body = Problem),
-        (status = 503, description = "Herald is being stopped", body = Problem),
+        (status = 400, description = "The query is wrong", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "Something needs a restart", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "Other settings are in force", body = Problem, content_type = PROBLEM_JSON),
+        (status = 422, description = "They are refused", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "Herald is being stopped", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 async fn reload(request: HttpRequest, control: Data<SettingsControl>) -> HttpResponse {
@@ -147,13 +181,13 @@ async fn reload(request: HttpRequest, control: Data<SettingsControl>) -> HttpRes
     post,
     path = "/settings/validate",
     tag = crate::openapi::ADMIN,
-    request_body(content = String, content_type = "application/toml"),
+    request_body(content = Option<String>, content_type = "application/toml"),
     responses(
         (status = 200, description = "They would be taken", body = Validated),
-        (status = 400, description = "The body broke off or is not UTF-8", body = Problem),
-        (status = 413, description = "The body is larger than 16 MiB", body = Problem),
-        (status = 422, description = "They would be refused", body = Problem),
-        (status = 503, description = "Herald is being stopped", body = Problem),
+        (status = 400, description = "The body broke off or is not UTF-8", body = Problem, content_type = PROBLEM_JSON),
+        (status = 413, description = "The body is larger than 16 MiB", body = Problem, content_type = PROBLEM_JSON),
+        (status = 422, description = "They would be refused", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "Herald is being stopped", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 async fn validate(payload: Payload, control: Data<SettingsControl>) -> HttpResponse {
@@ -178,17 +212,17 @@ async fn validate(payload: Payload, control: Data<SettingsControl>) -> HttpRespo
     tag = crate::openapi::ADMIN,
     params(
         RollbackQuery,
-        ("If-Match" = Option<String>, Header, description = "The ETag of the settings that must be in force; required without `to`")
+        ("If-Match" = String, Header, description = "The ETag of the settings that must be in force; required without `to`")
     ),
     responses(
         (status = 200, description = "They are in force", body = Reloaded),
-        (status = 400, description = "The query is wrong", body = Problem),
-        (status = 404, description = "That generation is not kept", body = Problem),
-        (status = 409, description = "There is no generation before the current one", body = Problem),
-        (status = 412, description = "Other settings are in force", body = Problem),
-        (status = 422, description = "They are refused, as when a secret is gone", body = Problem),
-        (status = 428, description = "Neither `to` nor `If-Match` was said", body = Problem),
-        (status = 503, description = "Herald is being stopped", body = Problem),
+        (status = 400, description = "The query is wrong", body = Problem, content_type = PROBLEM_JSON),
+        (status = 404, description = "That generation is not kept", body = Problem, content_type = PROBLEM_JSON),
+        (status = 409, description = "There is no generation before the current one", body = Problem, content_type = PROBLEM_JSON),
+        (status = 412, description = "Other settings are in force", body = Problem, content_type = PROBLEM_JSON),
+        (status = 422, description = "They are refused, as when a secret is gone", body = Problem, content_type = PROBLEM_JSON),
+        (status = 428, description = "Neither `to` nor `If-Match` was said", body = Problem, content_type = PROBLEM_JSON),
+        (status = 503, description = "Herald is being stopped", body = Problem, content_type = PROBLEM_JSON),
     )
 )]
 async fn rollback(request: HttpRequest, control: Data<SettingsControl>) -> HttpResponse {

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{Failure, admission::admit};
 use crate::{
-    dialects::openai::{Model, ModelList, OpenAiDialect},
+    dialects::openai::{ErrorBody, Model, ModelList, OpenAiDialect},
     error::HeraldError,
     openapi,
 };
@@ -29,7 +29,11 @@ pub(super) async fn list_models(request: HttpRequest) -> Result<HttpResponse, Fa
     path = "/v1/models/{id}",
     tag = openapi::PUBLIC,
     params(("id" = String, Path, description = "The model's name; slashes may stand as they are")),
-    responses((status = 200, description = "The model", body = Model<'static>))
+    responses(
+        (status = 200, description = "The model", body = Model<'static>),
+        (status = 403, description = "`model_not_allowed`", body = ErrorBody<'static>),
+        (status = 404, description = "`model_not_found`", body = ErrorBody<'static>)
+    )
 )]
 pub(super) async fn retrieve_model(
     request: HttpRequest,

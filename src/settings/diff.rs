@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::VerifiedSettings;
 
 /// All that changes, in the order of the sections' names. Printed, it is a line for each change.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Diff {
     /// Each of them.

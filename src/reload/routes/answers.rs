@@ -19,6 +19,9 @@ use crate::{
     settings::PendingRestart,
 };
 
+/// RFC 9457 section 3.
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
 /// `GET /settings`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EffectiveView {
@@ -92,6 +95,13 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", title).detail(detail)
     }
 
+    /// 405.
+    pub(super) fn method_not_allowed(allowed: &'static str) -> Self {
+        let title = "The path takes another method";
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Self::new(status, "method_not_allowed", title).detail(format!("use {allowed}"))
+    }
+
     /// 413.
     pub(super) fn too_large(limit: usize) -> Self {
         let title = "The body is too large";
@@ -160,7 +170,7 @@ impl From<Problem> for HttpResponse {
             response.insert_header(respond::retry_after(1));
         }
         response
-            .content_type("application/problem+json")
+            .content_type(PROBLEM_JSON)
             .body(serde_json::to_vec(&problem).expect("texts and numbers are JSON"))
     }
 }

@@ -264,3 +264,25 @@ fn every_route_describes_itself_and_nothing_else_does() {
         assert!(api.pointer(pointer).is_some(), "{pointer} leads nowhere");
     }
 }
+
+#[actix_web::test]
+async fn a_path_that_takes_another_method_says_which() {
+    let fixture = Fixture::new();
+    let control = Data::new(fixture.control.clone());
+    let app = init_service(App::new().app_data(control).configure(configure)).await;
+    for (path, allowed) in [
+        ("/settings", "GET"),
+        ("/settings/status", "GET"),
+        ("/settings/history", "GET"),
+        ("/settings/reload", "POST"),
+        ("/settings/validate", "POST"),
+        ("/settings/rollback", "POST"),
+    ] {
+        let request = TestRequest::delete().uri(path).to_request();
+        let response = call_service(&app, request).await;
+        assert_eq!(response.status(), 405, "{path}");
+        assert_eq!(response.headers().get("allow").unwrap(), allowed, "{path}");
+        let problem: Value = serde_json::from_slice(&read_body(response).await).unwrap();
+        assert_eq!(problem["code"], "method_not_allowed", "{path}");
+    }
+}

@@ -115,6 +115,14 @@ async fn a_large_body_is_refused_before_it_is_sent_and_a_large_head_too() {
     assert_eq!(refused.header("connection"), Some("close"));
     assert_eq!(code(&mut refused).await, "body_too_large");
 
+    // Settings with a hundred thousand keys are large; this gateway has no file, and so no such path.
+    for (mebibytes, expected) in [(2, 404), (17, 413)] {
+        let length = (mebibytes << 20).to_string();
+        let headers = [("content-length", length.as_str())];
+        let answered = status(admin, "POST /settings/validate", &headers).await;
+        assert_eq!(answered, expected, "{mebibytes} MiB");
+    }
+
     let mut client = Client::connect(admin).await;
     let large = "x".repeat(256 << 10);
     client
