@@ -51,7 +51,7 @@ mod verified;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{collections::HashMap, fmt, path::Path, sync::Arc};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -84,7 +84,7 @@ pub(crate) use layers::process_environment;
 /// Settings as they are written: layered, and every key looked at, but not yet verified.
 ///
 /// It holds no secret, only where each is. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     sections: Arc<Sections>,
     /// The layers in one tree, after what is wrong with keys and types was put right.
@@ -94,8 +94,18 @@ pub struct Settings {
     found: Found,
 }
 
+/// Tells only where the values stand: among them are hashes of keys, and headers that may be somebody's
+/// secret all the same.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("origins", &self.origins)
+            .finish_non_exhaustive()
+    }
+}
+
 // No doc comment: it would become the description of the schema.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Sections {
     auth: Option<auth::AuthMode>,

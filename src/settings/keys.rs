@@ -158,10 +158,17 @@ impl ModelPattern {
 }
 
 /// The keys, in the order of the settings; found by hash in the same time however many there are.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct ClientKeys {
     list: Vec<Arc<ClientKey>>,
     by_hash: HashMap<[u8; 32], usize>,
+}
+
+/// Tells the keys by their names, and no hash.
+impl fmt::Debug for ClientKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.list).finish()
+    }
 }
 
 impl ClientKeys {

@@ -3,11 +3,16 @@
 use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{
-    EnvFilter, Registry, fmt, layer::SubscriberExt, reload, util::SubscriberInitExt,
+    EnvFilter, Registry, filter::ParseError, fmt, layer::SubscriberExt, reload,
+    util::SubscriberInitExt,
 };
 
 use super::colours::has_colours;
 use crate::settings::{LogFormat, LogSettings};
+
+/// What dependencies say, below the level where it repeats bytes of a request or an answer, whatever
+/// the filter asks for: actix-http's parser quotes header values that it refuses.
+const QUIET: [&str; 1] = ["actix_http::h1::decoder=info"];
 
 /// Where the filter of the process's log is changed. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -19,7 +24,7 @@ impl LogFilter {
     /// # Errors
     /// The filter cannot be read, or the log is gone.
     pub fn set(&self, filter: &str) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        Ok(self.0.reload(EnvFilter::try_new(filter)?)?)
+        Ok(self.0.reload(parse(filter)?)?)
     }
 }
 
@@ -29,7 +34,7 @@ impl LogFilter {
 /// # Errors
 /// The filter cannot be read, or a subscriber is set already.
 pub fn init(log: &LogSettings) -> Result<LogFilter, Box<dyn std::error::Error + Send + Sync>> {
-    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(&log.filter)?);
+    let (filter, handle) = reload::Layer::new(parse(&log.filter)?);
     let is_pretty = match log.format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Pretty => true,
@@ -48,4 +53,14 @@ pub fn init(log: &LogSettings) -> Result<LogFilter, Box<dyn std::error::Error + 
         registry.with(json.with_writer(io::stderr)).try_init()?;
     }
     Ok(LogFilter(handle))
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, ParseError> {
+    let filter = EnvFilter::try_new(filter)?;
+    let quiet = QUIET.iter().map(|directive| {
+        directive
+            .parse()
+            .expect("a target and a level are a directive")
+    });
+    Ok(quiet.fold(filter, EnvFilter::add_directive))
 }

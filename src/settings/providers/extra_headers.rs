@@ -53,7 +53,9 @@ pub(super) fn verify(
         let value = HeaderValue::from_str(value).map_err(
             |_| "has a value that cannot stand in a header: visible ASCII and spaces only",
         );
-        if let Some(value) = problems.take(&at, value) {
+        if let Some(mut value) = problems.take(&at, value) {
+            // Keeps it out of debug forms: it may be somebody's secret all the same.
+            value.set_sensitive(true);
             taken.push((name, value));
         }
     }
