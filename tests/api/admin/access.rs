@@ -135,6 +135,24 @@ async fn a_large_body_is_refused_before_it_is_sent_and_a_large_head_too() {
 }
 
 #[actix_web::test]
+async fn more_connections_than_there_may_be_without_a_head_are_given_up_and_the_next_is_served() {
+    let gateway = TestGateway::start().await;
+    let admin = gateway.admin_address();
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        let mut client = Client::connect(admin).await;
+        client.send("GET /health/live HTTP/1.1\r\nhost: ").await;
+        idle.push(client);
+    }
+    // The public listener has nothing to do with it.
+    let public = gateway.address();
+    assert_eq!(status(public, "GET /health/live", &[]).await, 200);
+    // This one waits until those before it are given up, which it outlasts.
+    assert_eq!(status(admin, "GET /health/live", &[]).await, 200);
+    assert_eq!(idle.remove(0).reply().await.status, 408);
+}
+
+#[actix_web::test]
 async fn web_pages_of_elsewhere_are_refused_with_and_without_a_token() {
     for gateway in [TestGateway::start().await, guarded("").await] {
         let admin = gateway.admin_address();
