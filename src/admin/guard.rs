@@ -2,14 +2,16 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
     time::Duration,
 };
 
 use actix_web::{
-    Error,
-    body::MessageBody,
-    dev::{ServiceRequest, ServiceResponse},
+    Error, HttpMessage,
+    body::{BodySize, BoxBody, MessageBody},
+    dev::{Payload, ServiceRequest, ServiceResponse},
     http::{
         Uri,
         header::{
@@ -20,6 +22,7 @@ use actix_web::{
     middleware::Next,
     web,
 };
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
@@ -40,9 +43,10 @@ pub(super) struct Peers {
 /// Lets in who comes at a fair pace, from no web page of elsewhere, and with no more than a small
 /// body; and keeps every answer out of caches.
 pub(super) async fn admit(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let unread = (request.path() != routes::VALIDATE).then(|| request.take_payload());
     let checked = check(&request).inspect_err(|problem| count(&request, problem));
     let mut response = match checked {
         Ok(()) => next.call(request).await?.map_into_left_body(),
@@ -51,17 +55,54 @@ pub(super) async fn admit(
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    Ok(response)
+    Ok(keep(unread, response))
 }
 
 /// Lets in who shows the token, where there is one.
 pub(super) async fn require_token(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     match check_token(&request).inspect_err(|problem| count(&request, problem)) {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
-        Err(problem) => Ok(request.error_response(problem).map_into_right_body()),
+        Err(problem) => {
+            let unread = Some(request.take_payload());
+            let response = request.error_response(problem);
+            Ok(keep(unread, response).map_into_right_body())
+        }
+    }
+}
+
+/// An answer that keeps a body which nobody reads until it is sent: then actix closes the connection. If
+/// it were dropped before, actix would read a chunked body to its end, which need never come.
+struct Keeping {
+    answer: BoxBody,
+    _unread: Payload,
+}
+
+impl MessageBody for Keeping {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.answer.size()
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.answer).poll_next(cx)
+    }
+}
+
+fn keep(
+    unread: Option<Payload>,
+    response: ServiceResponse<impl MessageBody + 'static>,
+) -> ServiceResponse<BoxBody> {
+    let response = response.map_into_boxed_body();
+    match unread {
+        Some(_unread) => response.map_body(|_, answer| Keeping { answer, _unread }.boxed()),
+        None => response,
     }
 }
 
