@@ -50,6 +50,11 @@ pub(crate) fn bind_admin(
     })
 }
 
+/// How long actix may go on with a connection that is over: long enough for TLS to say so. For as long
+/// it also reads whatever is still sent, of any size; who is given the time to stop sending, and how
+/// much is read of it, is [`let_go_of_unread_body`](crate::middleware::let_go_of_unread_body)'s to say.
+pub(crate) const CLOSING: Duration = Duration::from_millis(1);
+
 /// Kernel send buffer of a connection to the admin listener, in bytes.
 const ADMIN_SEND_BUFFER: usize = 256 << 10;
 

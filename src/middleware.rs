@@ -1,7 +1,9 @@
-//! The layers around every route, outermost first: tracing's span, CORS, then the record of the
-//! request.
+//! The layers around every route, outermost first: tracing's span, the rest of a body that nobody
+//! reads, CORS, then the record of the request.
 
 mod cors;
+pub(crate) mod foreign_page;
+mod unread_body;
 
 use std::{
     pin::Pin,
@@ -23,6 +25,7 @@ use tracing_actix_web::{RequestId, RootSpanBuilder};
 use uuid::Uuid;
 
 pub(crate) use cors::share_with_origins;
+pub(crate) use unread_body::let_go_of_unread_body;
 
 use crate::{
     routes::Failure,

@@ -19,7 +19,7 @@ pub(crate) use failure::Failure;
 use crate::{
     dialects::openai::{ErrorBody, OpenAiDialect, api},
     error::RequestError,
-    middleware::{record_request, share_with_origins},
+    middleware::{let_go_of_unread_body, record_request, share_with_origins},
     startup::Worker,
 };
 
@@ -101,6 +101,7 @@ fn resource(
         .default_service(web::to(refuse))
         .wrap(from_fn(record_request))
         .wrap(from_fn(share_with_origins))
+        .wrap(from_fn(let_go_of_unread_body))
 }
 
 /// Answers what no route takes; only where Herald has the server for itself.
@@ -110,6 +111,7 @@ pub(crate) fn unknown_path() -> impl HttpServiceFactory + use<> + 'static {
         .default_service(web::to(refuse))
         .wrap(from_fn(record_request))
         .wrap(from_fn(share_with_origins))
+        .wrap(from_fn(let_go_of_unread_body))
 }
 
 fn refused(error: RequestError) -> Result<HttpResponse, Failure> {

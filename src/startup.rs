@@ -23,7 +23,7 @@ use crate::{
     drain::{Drain, Drained},
     limits::Limits,
     listener,
-    middleware::HeraldRootSpan,
+    middleware::{HeraldRootSpan, foreign_page::OwnListener},
     providers::replay::library::ReplayLibrary,
     reload::SettingsControl,
     routes,
@@ -191,6 +191,7 @@ impl Gateway {
         let app = move || {
             App::new()
                 .app_data(web::Data::new(gateway.clone()))
+                .app_data(OwnListener)
                 .configure(routes::configure)
                 .service(routes::unknown_path())
                 .wrap(TracingLogger::<HeraldRootSpan>::new())
@@ -205,6 +206,7 @@ impl Gateway {
                 .max_connections(max_connections)
                 .keep_alive(keep_alive)
                 .client_request_timeout(request_head)
+                .client_disconnect_timeout(listener::CLOSING)
                 // Without it Nagle's algorithm holds each event back for up to 40 ms.
                 .tcp_nodelay(true)
                 // With actix's default a client who leaves is not noticed before the next write.

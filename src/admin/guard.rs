@@ -2,36 +2,34 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
-    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll},
     time::Duration,
 };
 
 use actix_web::{
-    Error, HttpMessage,
-    body::{BodySize, BoxBody, MessageBody},
-    dev::{Payload, ServiceRequest, ServiceResponse},
+    Error,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
     http::{
         Uri,
         header::{
-            AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue,
-            ORIGIN, X_CONTENT_TYPE_OPTIONS,
+            AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue,
+            X_CONTENT_TYPE_OPTIONS,
         },
     },
     middleware::Next,
     web,
 };
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::{
     MAX_BODY_BYTES, Problem,
     pace::{Pace, Rate},
 };
-use crate::{reload::routes, settings::AdminSettings, startup::Gateway};
-
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+use crate::{
+    middleware::foreign_page::is_from_a_page_elsewhere, reload::routes, settings::AdminSettings,
+    startup::Gateway,
+};
 
 /// What the guard remembers of the peers that came lately.
 #[derive(Debug, Default)]
@@ -43,10 +41,9 @@ pub(super) struct Peers {
 /// Lets in who comes at a fair pace, from no web page of elsewhere, and with no more than a small
 /// body; and keeps every answer out of caches.
 pub(super) async fn admit(
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let unread = (request.path() != routes::VALIDATE).then(|| request.take_payload());
     let checked = check(&request).inspect_err(|problem| count(&request, problem));
     let mut response = match checked {
         Ok(()) => next.call(request).await?.map_into_left_body(),
@@ -55,54 +52,17 @@ pub(super) async fn admit(
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    Ok(keep(unread, response))
+    Ok(response)
 }
 
 /// Lets in who shows the token, where there is one.
 pub(super) async fn require_token(
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     match check_token(&request).inspect_err(|problem| count(&request, problem)) {
         Ok(()) => Ok(next.call(request).await?.map_into_left_body()),
-        Err(problem) => {
-            let unread = Some(request.take_payload());
-            let response = request.error_response(problem);
-            Ok(keep(unread, response).map_into_right_body())
-        }
-    }
-}
-
-/// An answer that keeps a body which nobody reads until it is sent: then actix closes the connection. If
-/// it were dropped before, actix would read a chunked body to its end, which need never come.
-struct Keeping {
-    answer: BoxBody,
-    _unread: Payload,
-}
-
-impl MessageBody for Keeping {
-    type Error = Box<dyn std::error::Error>;
-
-    fn size(&self) -> BodySize {
-        self.answer.size()
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.answer).poll_next(cx)
-    }
-}
-
-fn keep(
-    unread: Option<Payload>,
-    response: ServiceResponse<impl MessageBody + 'static>,
-) -> ServiceResponse<BoxBody> {
-    let response = response.map_into_boxed_body();
-    match unread {
-        Some(_unread) => response.map_body(|_, answer| Keeping { answer, _unread }.boxed()),
-        None => response,
+        Err(problem) => Ok(request.error_response(problem).map_into_right_body()),
     }
 }
 
@@ -198,21 +158,6 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
     (scheme.eq_ignore_ascii_case(SCHEME) && !token.is_empty()).then_some(token)
 }
 
-/// Whether a browser says that a page of another origin sends this (Fetch Metadata, section 2.3;
-/// Fetch, section 3.1). Such a page could not read the answer, but it could post.
-fn is_from_a_page_elsewhere(headers: &HeaderMap) -> bool {
-    let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
-    if site.is_some_and(|site| !matches!(site, b"same-origin" | b"none")) {
-        return true;
-    }
-    let Some(origin) = headers.get(ORIGIN) else {
-        return false;
-    };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let origin = origin.to_str().ok().and_then(|text| text.split_once("://"));
-    host.is_none() || origin.map(|(_, authority)| authority) != host
-}
-
 /// Whether the caller knows the listener by an address or as this machine: a page whose name was
 /// made to point here (DNS rebinding) sends its own name.
 fn is_asked_by_address(headers: &HeaderMap) -> bool {
@@ -230,6 +175,8 @@ fn is_asked_by_address(headers: &HeaderMap) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use actix_web::http::header::HeaderName;
+
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -239,36 +186,6 @@ mod tests {
             headers.append(name, HeaderValue::from_static(value));
         }
         headers
-    }
-
-    #[test]
-    fn a_page_of_elsewhere_is_known_by_what_its_browser_says() {
-        for (pairs, expected) in [
-            (&[][..], false),
-            (&[("sec-fetch-site", "none")], false),
-            (&[("sec-fetch-site", "same-origin")], false),
-            (&[("sec-fetch-site", "same-site")], true),
-            (&[("sec-fetch-site", "cross-site")], true),
-            (
-                &[("origin", "http://a.test"), ("host", "127.0.0.1:1")],
-                true,
-            ),
-            (&[("origin", "null"), ("host", "127.0.0.1:1")], true),
-            (
-                &[("origin", "http://127.0.0.1:1"), ("host", "127.0.0.1:1")],
-                false,
-            ),
-            (
-                &[("origin", "http://127.0.0.1:2"), ("host", "127.0.0.1:1")],
-                true,
-            ),
-        ] {
-            assert_eq!(
-                is_from_a_page_elsewhere(&headers(pairs)),
-                expected,
-                "{pairs:?}"
-            );
-        }
     }
 
     #[test]

@@ -14,7 +14,12 @@ use super::{
     MAX_BODY_BYTES, configure,
     guard::{self, Peers},
 };
-use crate::{listener, middleware::HeraldRootSpan, reload::SettingsControl, startup::Gateway};
+use crate::{
+    listener,
+    middleware::{HeraldRootSpan, let_go_of_unread_body},
+    reload::SettingsControl,
+    startup::Gateway,
+};
 
 /// Connections that may be open, and that may wait to be accepted.
 const MAX_CONNECTIONS: usize = 256;
@@ -52,12 +57,14 @@ pub(crate) fn bind(
             .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
             .configure(|app| configure(app, control.as_ref()))
             .wrap(from_fn(guard::admit))
+            .wrap(from_fn(let_go_of_unread_body))
             .wrap(TracingLogger::<HeraldRootSpan>::new())
     })
     .workers(1)
     .max_connections(MAX_CONNECTIONS)
     .keep_alive(PATIENCE)
     .client_request_timeout(PATIENCE)
+    .client_disconnect_timeout(listener::CLOSING)
     .h1_allow_half_closed(false)
     // When it stops is for the public listener to say.
     .disable_signals()

@@ -49,6 +49,11 @@ pub enum RequestError {
     /// The caller's key may not use this model.
     #[error("this API key may not use the model `{0}`: GET /v1/models lists those that it may")]
     ModelNotAllowed(String),
+    /// A web page of another origin sends this, where no key is asked for.
+    #[error(
+        "a web page of another origin sends this: it may if its origin is among cors.origins, or if keys are asked for"
+    )]
+    ForeignPage,
     /// The body is larger than `server.max_body_bytes`.
     #[error("the request body is larger than {limit} bytes (server.max_body_bytes)")]
     BodyTooLarge {
@@ -178,6 +183,7 @@ impl RequestError {
             Self::Field { .. } | Self::Repeated { .. } => "invalid_value",
             Self::ModelMissing | Self::ModelUnknown(_) => "model_not_found",
             Self::ModelNotAllowed(_) => "model_not_allowed",
+            Self::ForeignPage => "foreign_page",
             Self::BodyTooLarge { .. } => "request_too_large",
             Self::BodyTimeout(_) => "request_timeout",
             Self::BodyBroken => "request_incomplete",

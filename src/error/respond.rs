@@ -120,7 +120,7 @@ fn status_of_request(error: &RequestError) -> StatusCode {
         RequestError::ModelMissing
         | RequestError::ModelUnknown(_)
         | RequestError::PathUnknown(_) => StatusCode::NOT_FOUND,
-        RequestError::ModelNotAllowed(_) => StatusCode::FORBIDDEN,
+        RequestError::ModelNotAllowed(_) | RequestError::ForeignPage => StatusCode::FORBIDDEN,
         RequestError::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
         RequestError::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
         RequestError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,

@@ -92,7 +92,7 @@ where
         let http = HttpService::build()
             .keep_alive(keep_alive)
             .client_request_timeout(request_head)
-            .client_disconnect_timeout(CLOSING)
+            .client_disconnect_timeout(super::CLOSING)
             .h1_allow_half_closed(false)
             .finish(map_config(app, |()| AppConfig::default()));
         let acceptor = acceptor.clone();
@@ -109,9 +109,6 @@ where
         .listen("herald", listener, service)?;
     Ok(server.run())
 }
-
-/// How long a connection that is over may take to say so: actix's own default.
-const CLOSING: Duration = Duration::from_secs(1);
 
 /// A connection as actix's HTTP service takes it.
 type Accepted = (TlsStream<TcpStream>, Protocol, Option<std::net::SocketAddr>);

@@ -78,6 +78,11 @@ fn allowed_origin(cors: &Cors, headers: &HeaderMap) -> Option<HeaderValue> {
     }
 }
 
+/// Whether the settings allow the origin of this request's page.
+pub(super) fn is_allowed(cors: Option<&Cors>, headers: &HeaderMap) -> bool {
+    cors.is_some_and(|cors| allowed_origin(cors, headers).is_some())
+}
+
 /// The method that a page would like to use, if this is a browser asking first.
 fn preflight(request: &ServiceRequest) -> Option<Method> {
     if request.method() != Method::OPTIONS || !request.headers().contains_key(ORIGIN) {

@@ -8,7 +8,7 @@ use crate::{
     auth::authenticate,
     error::{GatewayError, HeraldError, RequestError},
     limits::limit::Limit,
-    middleware::record_of,
+    middleware::{foreign_page::is_foreign, record_of},
     settings::{ClientKey, VerifiedModel, VerifiedSettings},
     startup::Gateway,
 };
@@ -32,6 +32,9 @@ pub(super) fn admit(request: &HttpRequest) -> Result<Admitted, HeraldError> {
     let key = authenticate(&settings.auth, request.headers(), SystemTime::now())?.cloned();
     if let Some(key) = &key {
         record_of(request).note_key(key);
+    }
+    if is_foreign(request, &settings) {
+        return Err(RequestError::ForeignPage.into());
     }
     let running = gateway.drain().enter().ok_or(GatewayError::Draining)?;
     record_of(request).note_running(running);

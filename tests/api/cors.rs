@@ -95,8 +95,10 @@ async fn without_origins_in_the_settings_no_answer_knows_of_cors() {
     let provider = ScriptedProvider::start([Script::chat(["a"]).repeat()]).await;
     let gateway = TestGateway::in_front_of(&provider).await;
     let plain = chat_from(gateway.address(), &stream_request(), &[]).await;
-    let of_page = chat_from(gateway.address(), &stream_request(), &[PAGE]).await;
-    assert_eq!(names(&plain), names(&of_page));
+    assert_eq!((plain.status, cors_headers(&plain)), (200, vec![]));
+    let looked = ask(gateway.address(), "GET", "/v1/models", &[]).await;
+    let of_page = ask(gateway.address(), "GET", "/v1/models", &[PAGE]).await;
+    assert_eq!(names(&looked), names(&of_page));
     assert_eq!(cors_headers(&of_page), [""; 0]);
     let asked = preflight(gateway.address(), "POST", "/v1/chat/completions", PAGE).await;
     assert_eq!((asked.status, cors_headers(&asked)), (405, vec![]));
@@ -232,16 +234,42 @@ async fn a_page_can_read_that_its_key_is_refused() {
 }
 
 #[actix_web::test]
-async fn another_origin_and_a_caller_without_one_are_served_all_the_same_without_cors_headers() {
+async fn who_is_no_page_is_served_all_the_same_and_another_page_may_look_but_spend_nothing() {
     let provider = ScriptedProvider::start([Script::chat(["a"]).repeat()]).await;
     let gateway = TestGateway::tuned(&provider, ONE_PAGE).await;
-    for headers in [&[OTHER_PAGE][..], &[("origin", "null")], &[]] {
-        let mut reply = chat_from(gateway.address(), &stream_request(), headers).await;
-        assert_eq!(reply.status, 200);
+    let address = gateway.address();
+    for headers in [
+        &[][..],
+        // Herald's own origin, and what a browser sends that has been asked for by its user.
+        &[("origin", "http://herald")],
+        &[("sec-fetch-site", "none")],
+        &[("sec-fetch-site", "same-origin"), OTHER_PAGE],
+    ] {
+        let mut reply = chat_from(address, &stream_request(), headers).await;
+        assert_eq!(reply.status, 200, "{headers:?}");
         assert_eq!(cors_headers(&reply), ["vary"], "{headers:?}");
         assert_eq!(reply.header("vary"), Some("origin"));
         assert_eq!(reply.events().await.last().unwrap(), "[DONE]");
     }
+    let served = provider.requests().len();
+    for headers in [
+        &[OTHER_PAGE][..],
+        &[("origin", "null")],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site"), OTHER_PAGE],
+        // A form's.
+        &[OTHER_PAGE, ("content-type", "text/plain")],
+    ] {
+        let mut reply = chat_from(address, &stream_request(), headers).await;
+        assert_eq!(reply.status, 403, "{headers:?}");
+        assert_eq!(cors_headers(&reply), ["vary"], "{headers:?}");
+        let error = &reply.json().await["error"];
+        assert_eq!(error["code"], "foreign_page");
+        assert_eq!(error["type"], "invalid_request_error");
+    }
+    assert_eq!(provider.requests().len(), served);
+    let looked = ask(address, "GET", "/v1/models", &[OTHER_PAGE]).await;
+    assert_eq!((looked.status, cors_headers(&looked)), (200, vec!["vary"]));
     let mut asked = preflight(
         gateway.address(),
         "POST",
@@ -251,6 +279,25 @@ async fn another_origin_and_a_caller_without_one_are_served_all_the_same_without
     .await;
     assert_eq!((asked.status, cors_headers(&asked)), (405, vec!["vary"]));
     assert_eq!(asked.json().await["error"]["code"], "method_not_allowed");
+}
+
+#[actix_web::test]
+async fn a_page_that_is_listed_or_has_a_key_may_spend_whatever_its_browser_says() {
+    let provider = ScriptedProvider::start([Script::chat(["a"]).repeat()]).await;
+    let site = ("sec-fetch-site", "cross-site");
+    let key = ("authorization", "Bearer client-key");
+    for (settings, headers) in [
+        (ONE_PAGE, &[PAGE, site][..]),
+        (EVERY_PAGE, &[OTHER_PAGE, site]),
+        (KEYS, &[OTHER_PAGE, site, key]),
+    ] {
+        let gateway = TestGateway::tuned(&provider, settings).await;
+        let reply = chat_from(gateway.address(), &stream_request(), headers).await;
+        assert_eq!(reply.status, 200, "{settings}");
+    }
+    let gateway = TestGateway::tuned(&provider, KEYS).await;
+    let reply = chat_from(gateway.address(), &stream_request(), &[OTHER_PAGE, site]).await;
+    assert_eq!(reply.status, 401);
 }
 
 #[actix_web::test]

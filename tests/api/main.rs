@@ -28,4 +28,5 @@ mod shutdown;
 mod sockets;
 mod status;
 mod stream_end;
+mod unread_body;
 mod upstream_bytes;

@@ -84,7 +84,7 @@ pub(crate) enum MetadataAs {
             description = "The body or a header is wrong, to Herald or to the provider",
             body = ErrorBody<'static>
         ),
-        (status = 403, description = "`model_not_allowed`", body = ErrorBody<'static>),
+        (status = 403, description = "`model_not_allowed`, or `foreign_page` where no key is asked for", body = ErrorBody<'static>),
         (status = 404, description = "`model_not_found`", body = ErrorBody<'static>),
         (status = 408, description = "`request_timeout`", body = ErrorBody<'static>),
         (status = 409, description = "The provider's", body = ErrorBody<'static>),

@@ -5,12 +5,6 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use tokio::{
-    io::AsyncWriteExt,
-    net::TcpStream,
-    time::{Duration, timeout},
-};
-
 use herald::{
     Gateway,
     settings::{Models, Settings},
@@ -156,22 +150,6 @@ async fn more_connections_than_there_may_be_without_a_head_are_given_up_and_the_
     // This one waits until those before it are given up, which it outlasts.
     assert_eq!(status(admin, "GET /health/live", &[]).await, 200);
     assert_eq!(idle.remove(0).reply().await.status, 408);
-}
-
-#[actix_web::test]
-async fn a_body_without_an_end_is_not_read_for_long() {
-    let gateway = guarded("").await;
-    let admin = gateway.admin_address();
-    for path in ["/nowhere", "/settings/validate"] {
-        let mut socket = TcpStream::connect(admin).await.unwrap();
-        let head =
-            format!("POST {path} HTTP/1.1\r\nhost: {admin}\r\ntransfer-encoding: chunked\r\n\r\n");
-        socket.write_all(head.as_bytes()).await.unwrap();
-        let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
-        let sent = async { while socket.write_all(chunk.as_bytes()).await.is_ok() {} };
-        let closed = timeout(Duration::from_secs(10), sent).await;
-        closed.expect("it is closed within ten seconds");
-    }
 }
 
 #[actix_web::test]
