@@ -9,7 +9,7 @@ use herald::{
     testkit::{Gate, Script, ScriptedProvider, TestGateway, chat as scripted},
 };
 
-use crate::support::{Client, LogLines, Reply, completion_request, stream_request};
+use crate::support::{Client, LogLines, Reply, completion_request, gated_stream, stream_request};
 
 const PAGE: (&str, &str) = ("origin", "https://app.test");
 const OTHER_PAGE: (&str, &str) = ("origin", "https://other.test");
@@ -328,13 +328,7 @@ async fn a_star_is_told_to_everybody_so_that_no_cache_has_to_tell_origins_apart(
 #[actix_web::test]
 async fn new_origins_hold_at_once_on_every_worker_and_an_open_stream_goes_on() {
     let gate = Gate::new();
-    let provider = ScriptedProvider::start([Script::sse()
-        .event(scripted::text("a"))
-        .wait(&gate)
-        .event(scripted::finish("stop"))
-        .done()
-        .finish()])
-    .await;
+    let provider = ScriptedProvider::start([gated_stream(&gate)]).await;
     let settings = |origins: &str| {
         let scripted = format!(
             "[server]\nworkers = 4\n[cors]\norigins = {origins}\n\

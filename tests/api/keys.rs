@@ -3,7 +3,7 @@
 use herald::testkit::{Gate, Script, ScriptedProvider, TestGateway, chat as scripted};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Client, LogLines, Reply, completion_request, stream_request};
+use crate::support::{Client, LogLines, Reply, completion_request, gated_stream, stream_request};
 
 /// A key of the settings, whose text is its id.
 fn key(id: &str, more: &str) -> String {
@@ -178,12 +178,7 @@ async fn a_key_that_is_removed_opens_nothing_from_the_next_generation_on() {
 #[actix_web::test]
 async fn a_stream_that_a_removed_key_began_goes_on_to_its_end() {
     let gate = Gate::new();
-    let script = Script::sse()
-        .event(scripted::text("a"))
-        .wait(&gate)
-        .event(scripted::finish("stop"))
-        .done()
-        .finish();
+    let script = gated_stream(&gate);
     let provider = ScriptedProvider::start([script]).await;
     let gateway = TestGateway::tuned(&provider, &key("old", "")).await;
     let mut begun = post(&gateway, &[("api-key", "old")]).await;

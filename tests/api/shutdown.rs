@@ -9,7 +9,7 @@ use herald::{
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::support::{Client, chat, stream_request};
+use crate::support::{Client, chat, gated_stream, stream_request};
 
 fn code(event: &str) -> String {
     let event: Value = serde_json::from_str(event).unwrap();
@@ -48,12 +48,7 @@ async fn a_shutdown_refuses_new_requests_and_ends_the_streams_that_are_left() {
 #[actix_web::test]
 async fn a_shutdown_waits_for_a_stream_that_ends_in_time() {
     let gate = Gate::new();
-    let script = Script::sse()
-        .event(scripted::text("a"))
-        .wait(&gate)
-        .event(scripted::finish("stop"))
-        .done()
-        .finish();
+    let script = gated_stream(&gate);
     let provider = ScriptedProvider::start([script]).await;
     let mut gateway = TestGateway::tuned(&provider, "[server]\ndrain_timeout = \"1h\"\n").await;
     let mut reply = chat(gateway.address(), &stream_request()).await;
@@ -87,12 +82,7 @@ async fn an_announced_shutdown_refuses_for_the_delay_though_nothing_runs() {
 #[actix_web::test]
 async fn a_shutdown_counts_the_requests_that_ended_and_those_that_were_cut() {
     let gate = Gate::new();
-    let in_time = Script::sse()
-        .event(scripted::text("a"))
-        .wait(&gate)
-        .event(scripted::finish("stop"))
-        .done()
-        .finish();
+    let in_time = gated_stream(&gate);
     let endless = || Script::sse().event(scripted::text("a")).stall();
     let scripts = [in_time, endless(), endless(), Script::sse().stall()];
     let provider = ScriptedProvider::start(scripts).await;

@@ -9,7 +9,9 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{ask, code};
-use crate::support::{Client, LogLines, Reply, chat, completion_request, stream_request};
+use crate::support::{
+    Client, LogLines, Reply, chat, completion_request, gated_stream, stream_request,
+};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -203,12 +205,7 @@ async fn a_stream_that_its_reader_blocks_is_ended_too() {
 #[actix_web::test]
 async fn one_stream_ends_and_the_others_go_on() {
     let gate = Gate::new();
-    let script = Script::sse()
-        .event(scripted::text("a"))
-        .wait(&gate)
-        .event(scripted::finish("stop"))
-        .done()
-        .finish();
+    let script = gated_stream(&gate);
     let provider = ScriptedProvider::start([script.repeat()]).await;
     let gateway = watched(&provider, "").await;
     let admin = gateway.admin_address();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test, { after, before } from "node:test";
 import puppeteer from "puppeteer-core";
-import { LOCKED, TEXT, messages, nextCase, now } from "../node/support.js";
+import { HERALD, LOCKED, TEXT, messages, nextCase, now } from "../node/support.js";
 
 const ALLOWED = process.env.PAGES_URL;
 // The same site by another name is another origin.
@@ -128,6 +128,19 @@ test("without origins in the settings no page can ask", options, async (t) => {
   const { call } = await open(t, ALLOWED);
   await assert.rejects(call("ask", question(one, "text", { herald: LOCKED })), /Failed to fetch/);
   assert.deepEqual(await one.exchanges(), []);
+});
+
+test("where no key is asked for no page of elsewhere has a completion made that it cannot read", options, async (t) => {
+  const url = `${HERALD}/v1/chat/completions`;
+  const body = JSON.stringify({ model: "text", messages });
+  // One of another site, and one of the same on another port.
+  for (const origin of [OTHER, ALLOWED]) {
+    const { page } = await open(t, origin);
+    const answered = page.waitForResponse(url, { timeout: 20_000 });
+    const post = (url, body) => fetch(url, { method: "POST", mode: "no-cors", body }).then((answer) => answer.type);
+    assert.equal(await page.evaluate(post, url, body), "opaque");
+    assert.equal((await answered).status(), 403, origin);
+  }
 });
 
 test("the npm SDK streams in a page, and the preflight allows the headers of its own", options, async (t) => {
