@@ -59,11 +59,13 @@ pub(crate) struct PublicApi;
 /// Serve it over HTTP/1.1 with `h1_allow_half_closed(false)`: with actix's default, and with HTTP/2
 /// always, a client who leaves is not noticed until the next event is written to it, and the
 /// provider's stream stays open until then. `herald serve` does so, and adds a listening socket on
-/// which `clocks.client_write` also frees a connection whose reader has stalled.
+/// which `clocks.client_write` also frees a connection whose reader has stalled. It also sets
+/// `client_disconnect_timeout` to 1 ms: for that long, 1 s by default, actix reads whatever comes behind
+/// an answer that did not wait for its request's body, when Herald has let go of it.
 ///
 /// CORS comes with the routes: `cors.origins` holds for Herald's own and for no other of the app. An
 /// app that wraps all of itself in a CORS layer leaves `cors.origins` empty and says in that layer
-/// which headers are exposed.
+/// which headers are exposed. Which pages may post is the app's to say too, where no key is asked for.
 pub fn configure(app: &mut ServiceConfig) {
     let create = web::post()
         .to(|request, payload| completions::create_completion(&OpenAiDialect, request, payload));

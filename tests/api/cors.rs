@@ -466,4 +466,7 @@ async fn an_app_with_a_cors_layer_of_its_own_has_the_say_where_herald_names_no_o
     assert_eq!(allowed, Some(OTHER_PAGE.1));
     let reply = ask(app.addr(), "GET", "/v1/models", &[PAGE]).await;
     assert_eq!(reply.header("access-control-allow-origin"), None);
+    // The page is not refused; there is no such model.
+    let reply = chat_from(app.addr(), &stream_request(), &[OTHER_PAGE]).await;
+    assert_eq!(reply.status, 404);
 }
