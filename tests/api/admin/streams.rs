@@ -25,16 +25,21 @@ async fn listed(admin: SocketAddr) -> Vec<Value> {
 
 /// Waits until just one stream is listed, in this phase.
 async fn only_stream_in(admin: SocketAddr, phase: &str) -> Value {
+    only_stream_that(admin, phase, |stream| stream["phase"] == phase).await
+}
+
+/// Waits until one is listed that is so.
+async fn only_stream_that(admin: SocketAddr, what: &str, is_so: impl Fn(&Value) -> bool) -> Value {
     let found = async {
         loop {
             match &listed(admin).await[..] {
-                [stream] if stream["phase"] == phase => return stream.clone(),
+                [stream] if is_so(stream) => return stream.clone(),
                 _ => tokio::task::yield_now().await,
             }
         }
     };
     let found = timeout(PATIENCE, found).await;
-    found.unwrap_or_else(|_| panic!("no stream is {phase}"))
+    found.unwrap_or_else(|_| panic!("no stream is {what}"))
 }
 
 /// Waits until none is listed.
@@ -188,8 +193,10 @@ async fn a_stream_that_its_reader_blocks_is_ended_too() {
     let reply = chat(gateway.address(), &stream_request()).await;
     let is_blocked = |what: &Happened| matches!(what, Happened::Blocked { .. });
     provider.wait_for("backpressure", is_blocked).await;
-    let stream = only_stream_in(admin, "streaming").await;
-    assert!(stream["queued_events"].as_u64().unwrap() > 0, "{stream}");
+    // The provider is blocked a little before its last bytes have come all the way.
+    let waits = |stream: &Value| stream["queued_events"].as_u64().unwrap() > 0;
+    let stream = only_stream_that(admin, "waiting for its reader", waits).await;
+    assert_eq!(stream["phase"], "streaming");
     assert!(stream["queued_bytes"].as_u64().unwrap() > 16 * 1024);
     assert_eq!(end(admin, &stream).await.status, 202);
     provider.caller_left().await;
