@@ -1,11 +1,22 @@
 //! Our own words between what a client speaks and what a provider speaks.
 
+mod answer;
+mod conversation;
+mod format;
+
 use std::{fmt, ops::Range};
 
 use bytes::Bytes;
 use serde_json::Value;
 
 use crate::upstream::sse_decoder::SseEvent;
+
+pub use answer::{Answer, Delta, FinishReason};
+pub use conversation::{
+    AnswerShape, Conversation, Effort, Part, PartKind, Reasoning, Role, Source, Tool, ToolChoice,
+    Turn,
+};
+pub use format::WireFormat;
 
 /// A client's request for a completion, as far as Herald acts on it.
 ///
@@ -82,10 +93,16 @@ pub enum EventKind {
 /// Tokens that one completion took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenUsage {
-    /// Tokens of the prompt.
+    /// Tokens of the prompt, cached ones included.
     pub prompt_tokens: u64,
     /// Tokens of the answer, reasoning included.
     pub completion_tokens: u64,
+    /// Tokens of the prompt that were read from a cache.
+    pub cached_tokens: u64,
+    /// Tokens of the prompt that were written to a cache; Anthropic tells them.
+    pub cache_write_tokens: u64,
+    /// Tokens of the answer that went into reasoning.
+    pub reasoning_tokens: u64,
 }
 
 /// A provider's own account of an error, cleaned and bounded (see

@@ -1,5 +1,6 @@
 //! Dialects: what clients speak.
 
+mod members;
 pub mod openai;
 
 use std::fmt;
@@ -7,15 +8,20 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::{
-    completion::CompletionRequest,
+    completion::{Answer, CompletionRequest, Conversation, Delta, WireFormat},
     error::{ErrorReport, RequestError},
     settings::FilterRules,
+    translation::Losses,
     upstream::sse_decoder::SseEvent,
 };
 
-/// What the flow asks of a dialect. It knows JSON, and nothing of actors or sockets.
+/// What the flow asks of a dialect: what clients speak at one path. It knows JSON, and nothing of
+/// actors or sockets.
 pub trait Dialect: Send + Sync + fmt::Debug {
-    /// Reads a request for a completion.
+    /// What its requests and answers are written in.
+    fn format(&self) -> WireFormat;
+
+    /// Reads a request, as far as Herald acts on it whoever serves it.
     ///
     /// # Errors
     /// It is none, or a field that Herald acts on is missing or of another type.
@@ -36,6 +42,54 @@ pub trait Dialect: Send + Sync + fmt::Debug {
 
     /// An event's data, or a whole document, without the parts that the rules drop.
     fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited;
+
+    /// How it is told in our words; `None`: only a provider that serves it as it is can serve it.
+    fn translator(&self) -> Option<&'static dyn DialectTranslator>;
+}
+
+/// How a dialect's requests and answers are told in our words.
+pub trait DialectTranslator: Send + Sync + fmt::Debug {
+    /// Tells a request in our words; what no provider could be told is noted as lost.
+    ///
+    /// # Errors
+    /// The field that is missing, of another type, or cannot be left out without lying to the client.
+    fn read_request<'a>(
+        &self,
+        body: &'a str,
+        losses: &mut Losses,
+    ) -> Result<Conversation<'a>, RequestError>;
+
+    /// Begins an answer to a request.
+    fn answer_writer(
+        &self,
+        request: &CompletionRequest,
+        about: AnswerContext<'_>,
+    ) -> Box<dyn AnswerWriter>;
+}
+
+/// What an answer says of itself where its provider says nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct AnswerContext<'a> {
+    /// The request's id.
+    pub id: &'a str,
+    /// The model by the provider's name.
+    pub model: &'a str,
+    /// Seconds since 1970.
+    pub created: u64,
+}
+
+/// Writes one answer in a dialect. Nothing it holds grows with the answer, but where the dialect's own
+/// last event repeats all of it.
+pub trait AnswerWriter: fmt::Debug {
+    /// Adds the events that a piece of the answer comes to: none, one or several.
+    fn write(&mut self, delta: Delta<'_>, events: &mut Vec<SseEvent>);
+
+    /// Adds the events that end the answer, the dialect's end marker last. Called once, and only
+    /// after the provider's own end.
+    fn end(&mut self, events: &mut Vec<SseEvent>);
+
+    /// A whole answer as a document, for a client who asked for no stream.
+    fn document(&mut self, answer: &Answer<'_>) -> Bytes;
 }
 
 /// What is left of a text after parts of it were dropped.

@@ -38,6 +38,9 @@ pub mod raw_json;
 // What the provider speaks.
 pub mod providers;
 
+// Between the two: whether bytes pass as they are, or are told in our words and written anew.
+pub mod translation;
+
 // The upstream actor: one call.
 pub mod upstream;
 

@@ -14,7 +14,10 @@ use std::{fmt, time::Duration};
 use actix::Message;
 use bytes::Bytes;
 
-use crate::upstream::{UpstreamError, http_client::UpstreamHead};
+use crate::{
+    translation::Losses,
+    upstream::{UpstreamError, http_client::UpstreamHead},
+};
 
 /// The one message that the upstream actor sends to the response actor before any event.
 ///
@@ -34,6 +37,8 @@ pub struct UpstreamMetadata {
     pub timings: Timings,
     /// How many attempts were made, this one included.
     pub attempts: u32,
+    /// What of a document could not be carried to the client; of a stream it is not known yet.
+    pub lost: Losses,
 }
 
 impl UpstreamMetadata {
@@ -45,8 +50,11 @@ impl UpstreamMetadata {
 
     /// A document is here.
     #[must_use]
-    pub fn document(head: UpstreamHead, timings: Timings, document: Bytes) -> Self {
-        Self::of(Some(head), timings, Opening::Document(document))
+    pub fn document(head: UpstreamHead, timings: Timings, document: Bytes, lost: Losses) -> Self {
+        Self {
+            lost,
+            ..Self::of(Some(head), timings, Opening::Document(document))
+        }
     }
 
     /// The call failed, with or without an answer.
@@ -62,6 +70,7 @@ impl UpstreamMetadata {
             timings,
             // Each request is one attempt as yet.
             attempts: 1,
+            lost: Losses::default(),
         }
     }
 }

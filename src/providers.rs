@@ -1,9 +1,12 @@
 //! Providers: what an upstream speaks, and which are defined.
 
+pub mod anthropic;
+mod error_body;
 pub mod openai;
 pub mod replay;
+mod splice;
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use actix_web::http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
@@ -12,8 +15,13 @@ use bytes::Bytes;
 use secrecy::ExposeSecret;
 
 use crate::{
-    completion::{CompletionEvent, CompletionRequest, ProviderError, TokenUsage},
-    settings::{ProviderKind, VerifiedProvider},
+    completion::{
+        Answer, CompletionEvent, CompletionRequest, Conversation, Delta, ProviderError, TokenUsage,
+        WireFormat,
+    },
+    error::RequestError,
+    settings::{ProviderKind, VerifiedModel, VerifiedProvider},
+    translation::Losses,
     upstream::sse_decoder::SseEvent,
 };
 
@@ -53,11 +61,31 @@ impl fmt::Debug for ProviderId {
 
 /// What a provider's module must know; all else about a call is the same for every provider.
 pub trait Provider: Send + Sync + fmt::Debug {
-    /// Where completions are asked for, below the provider's `base_url`.
-    fn path(&self) -> &'static str;
+    /// The API by which it serves what is asked: its own of that format, or one into which the request
+    /// is translated. `None`: it cannot serve it.
+    fn api(&self, asked: WireFormat, provider: &VerifiedProvider) -> Option<&'static dyn Api>;
 
-    /// The body of the call, in pieces that are sent one after the other.
-    fn request_body(&self, request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes>;
+    /// How it is told the key of whoever calls.
+    fn credentials(&self, provider: &VerifiedProvider) -> CredentialStyle;
+
+    /// Headers that a call needs, where neither the client nor the settings have sent their own.
+    fn default_headers(&self) -> &'static [(HeaderName, HeaderValue)];
+
+    /// Reads the body of an answer that is an error, whatever its content type; cleaned and bounded.
+    fn read_error(&self, body: &[u8]) -> ProviderError;
+}
+
+/// One of the things that may be asked of a provider.
+pub trait Api: Send + Sync + fmt::Debug {
+    /// What its requests and answers are written in.
+    fn format(&self) -> WireFormat;
+
+    /// Where it is asked, below the provider's `base_url`, with a query where it needs one.
+    fn path(&self, model: &VerifiedModel) -> Cow<'static, str>;
+
+    /// The body of a call for a client who speaks this very format, in pieces that are sent one after
+    /// the other.
+    fn pass_body(&self, request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes>;
 
     /// Reads the events of one answer.
     fn event_reader(&self, request: &CompletionRequest) -> Box<dyn EventReader>;
@@ -71,8 +99,56 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// The tokens that a whole answer says that it took, if it does.
     fn document_usage(&self, document: &[u8]) -> Option<TokenUsage>;
 
-    /// Reads the body of an answer that is an error, whatever its content type; cleaned and bounded.
-    fn read_error(&self, body: &[u8]) -> ProviderError;
+    /// How it is told in our words; `None`: it serves only clients who speak its own format.
+    fn translator(&self) -> Option<&'static dyn ApiTranslator>;
+}
+
+/// How an API's requests and answers are told in our words.
+pub trait ApiTranslator: Send + Sync + fmt::Debug {
+    /// Writes a call's body; what the API has no place for is noted as lost.
+    ///
+    /// # Errors
+    /// The client's field that cannot be left out without changing what was asked.
+    fn write_request(
+        &self,
+        conversation: Conversation<'_>,
+        call: CallBody<'_>,
+        losses: &mut Losses,
+    ) -> Result<Bytes, RequestError>;
+
+    /// Tells the events of one answer in our words.
+    fn delta_reader(&self) -> Box<dyn DeltaReader>;
+
+    /// Tells a whole answer in our words, one that [`Api::check_document`] has let pass.
+    ///
+    /// # Errors
+    /// It is no answer of this API.
+    fn read_document<'a>(
+        &self,
+        document: &'a str,
+        losses: &mut Losses,
+    ) -> Result<Answer<'a>, BadDocument>;
+}
+
+/// Tells the events of one answer in our words, one after the other. Errors and end markers are not
+/// given to it: the [`EventReader`] has told them apart.
+pub trait DeltaReader: fmt::Debug {
+    /// Adds what an event says; most say one thing, some nothing, some several.
+    ///
+    /// # Errors
+    /// The event is nothing that this API knows, or contradicts an earlier one.
+    fn read<'a>(&mut self, raw: &'a SseEvent, deltas: &mut Vec<Delta<'a>>) -> Result<(), BadEvent>;
+}
+
+/// In which header a provider is told the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialStyle {
+    /// `authorization: Bearer …`
+    Bearer,
+    /// `x-api-key: …`
+    XApiKey,
+    /// `api-key: …`
+    ApiKey,
 }
 
 /// What a provider of this kind speaks: the one line that a new kind adds here. Recordings are
@@ -81,6 +157,7 @@ pub trait Provider: Send + Sync + fmt::Debug {
 pub fn protocol(kind: &ProviderKind) -> &'static dyn Provider {
     match kind {
         ProviderKind::OpenAi | ProviderKind::Replay { .. } => &openai::OpenAi,
+        ProviderKind::Anthropic => &anthropic::Anthropic,
     }
 }
 
@@ -89,6 +166,8 @@ pub fn protocol(kind: &ProviderKind) -> &'static dyn Provider {
 pub struct CallBody<'a> {
     /// The model by the provider's name.
     pub model: &'a str,
+    /// Whether a stream is asked for.
+    pub stream: bool,
     /// Whether to ask for token usage at the end of a stream (`usage_request`).
     pub ask_for_usage: bool,
 }
@@ -110,27 +189,44 @@ pub trait EventReader: fmt::Debug {
 #[error("an event holds no JSON object")]
 pub struct BadEvent;
 
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const API_KEY: HeaderName = HeaderName::from_static("api-key");
+
 /// What providers see where neither the settings nor the client's allowed headers say otherwise.
 const OWN_USER_AGENT: &str = concat!("herald/", env!("CARGO_PKG_VERSION"));
 
 /// The headers of a call: the client's that may travel, the provider's own from the settings, its
-/// key, and what Herald itself asks for.
+/// key, what its API needs, and what Herald itself asks for.
 #[must_use]
 pub fn outgoing_headers(
     provider: &VerifiedProvider,
     downstream: &HeaderMap,
     stream: bool,
 ) -> Vec<(HeaderName, HeaderValue)> {
+    let protocol = protocol(&provider.kind);
     let mut headers = provider.request_headers.select(downstream);
     for (name, value) in &provider.headers {
         headers.retain(|(chosen, _)| chosen != name);
         headers.push((name.clone(), value.clone()));
     }
     if let Some(key) = &provider.api_key {
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", key.expose_secret()))
-            .expect("verification takes only keys that a header can hold");
+        let key = key.expose_secret();
+        let (name, value) = match protocol.credentials(provider) {
+            CredentialStyle::Bearer => (
+                AUTHORIZATION,
+                HeaderValue::from_str(&format!("Bearer {key}")),
+            ),
+            CredentialStyle::XApiKey => (X_API_KEY, HeaderValue::from_str(key)),
+            CredentialStyle::ApiKey => (API_KEY, HeaderValue::from_str(key)),
+        };
+        let mut value = value.expect("verification takes only keys that a header can hold");
         value.set_sensitive(true);
-        headers.push((AUTHORIZATION, value));
+        headers.push((name, value));
+    }
+    for (name, value) in protocol.default_headers() {
+        if !headers.iter().any(|(chosen, _)| chosen == name) {
+            headers.push((name.clone(), value.clone()));
+        }
     }
     let accepted = if stream {
         "text/event-stream, application/json"

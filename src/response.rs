@@ -201,7 +201,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        dialects::openai::OpenAiDialect,
+        dialects::openai::ChatCompletions,
         metadata::Timings,
         settings::Settings,
         upstream::{http_client::UpstreamHead, messages::Tally},
@@ -217,6 +217,7 @@ mod tests {
             opening,
             timings: Timings::default(),
             attempts: 1,
+            lost: crate::translation::Losses::default(),
         }
     }
 
@@ -240,8 +241,14 @@ mod tests {
         let model = Arc::clone(settings.models.iter().next().unwrap());
         let record = RequestRecord::new("id".into(), "POST".into(), "/".into());
         let (answer, answered) = oneshot::channel();
-        let actor =
-            ResponseActor::new(answer, settings, model, &OpenAiDialect, Rc::clone(&record)).start();
+        let actor = ResponseActor::new(
+            answer,
+            settings,
+            model,
+            &ChatCompletions,
+            Rc::clone(&record),
+        )
+        .start();
         Started {
             actor,
             answered,

@@ -17,7 +17,7 @@ use utoipa::OpenApi;
 pub(crate) use failure::Failure;
 
 use crate::{
-    dialects::openai::{ErrorBody, OpenAiDialect, api},
+    dialects::openai::{ChatCompletions, ErrorBody, api},
     error::RequestError,
     middleware::{let_go_of_unread_body, record_request, share_with_origins},
     startup::Worker,
@@ -68,7 +68,7 @@ pub(crate) struct PublicApi;
 /// which headers are exposed. Which pages may post is the app's to say too, where no key is asked for.
 pub fn configure(app: &mut ServiceConfig) {
     let create = web::post()
-        .to(|request, payload| completions::create_completion(&OpenAiDialect, request, payload));
+        .to(|request, payload| completions::create_completion(&ChatCompletions, request, payload));
     app.app_data(Worker::default())
         .service(resource("/v1/chat/completions", "POST", create))
         .service(resource(
@@ -117,5 +117,5 @@ pub(crate) fn unknown_path() -> impl HttpServiceFactory + use<> + 'static {
 }
 
 fn refused(error: RequestError) -> Result<HttpResponse, Failure> {
-    Err(Failure::new(&OpenAiDialect, error))
+    Err(Failure::new(&ChatCompletions, error))
 }

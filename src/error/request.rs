@@ -1,9 +1,11 @@
 //! What can be wrong with a request.
 
-use std::{str::Utf8Error, time::Duration};
+use std::{borrow::Cow, str::Utf8Error, time::Duration};
 
 use actix_web::HttpRequest;
 use humantime::format_duration;
+
+use crate::{completion::WireFormat, providers::ProviderId, translation::Losses};
 
 /// What is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,16 +31,32 @@ pub enum RequestError {
     /// A field has another type or range.
     #[error("`{param}` must be {wanted}")]
     Field {
-        /// Its name.
-        param: &'static str,
+        /// Its name, or its path such as `messages[2].content`.
+        param: Cow<'static, str>,
         /// What it should be.
-        wanted: &'static str,
+        wanted: Cow<'static, str>,
     },
     /// A field that Herald acts on stands there more than once.
     #[error("`{param}` must not be repeated")]
     Repeated {
         /// Its name.
         param: &'static str,
+    },
+    /// The model's provider has no API for what is asked, and it cannot be translated.
+    #[error("{format} is not available for this model: its provider `{provider}` has none")]
+    NotServed {
+        /// What was asked for.
+        format: WireFormat,
+        /// The provider.
+        provider: ProviderId,
+    },
+    /// A request would lose parts on its way, and the settings forbid that.
+    #[error(
+        "the model's provider cannot be told {lost}, and its settings (models.strict) let nothing be lost"
+    )]
+    WouldLose {
+        /// What.
+        lost: Losses,
     },
     /// There is no model.
     #[error("the request names no model: `model` must be one of those that GET /v1/models lists")]
@@ -149,18 +167,21 @@ impl RequestError {
 
     /// A field of another type or range.
     #[must_use]
-    pub fn field(param: &'static str, wanted: &'static str) -> Self {
-        Self::Field { param, wanted }
+    pub fn field(
+        param: impl Into<Cow<'static, str>>,
+        wanted: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::Field {
+            param: param.into(),
+            wanted: wanted.into(),
+        }
     }
 
     /// The same error, of a field that stands inside another.
     #[must_use]
     pub fn of(self, path: &'static str) -> Self {
         match self {
-            Self::Field { wanted, .. } => Self::Field {
-                param: path,
-                wanted,
-            },
+            Self::Field { wanted, .. } => Self::field(path, wanted),
             Self::Repeated { .. } => Self::Repeated { param: path },
             other => other,
         }
@@ -168,9 +189,11 @@ impl RequestError {
 
     /// The field at fault, where it is one.
     #[must_use]
-    pub fn param(&self) -> Option<&'static str> {
+    pub fn param(&self) -> Option<&str> {
         match self {
-            Self::Field { param, .. } | Self::Repeated { param } => Some(param),
+            Self::Field { param, .. } => Some(param),
+            Self::Repeated { param } => Some(param),
+            Self::WouldLose { lost } => lost.names().first().map(String::as_str),
             Self::ModelMissing | Self::ModelUnknown(_) | Self::ModelNotAllowed(_) => Some("model"),
             _ => None,
         }
@@ -181,6 +204,8 @@ impl RequestError {
         match self {
             Self::NotUtf8 { .. } | Self::Malformed { .. } => "invalid_json",
             Self::Field { .. } | Self::Repeated { .. } => "invalid_value",
+            Self::NotServed { .. } => "unsupported_endpoint",
+            Self::WouldLose { .. } => "unsupported_parameter",
             Self::ModelMissing | Self::ModelUnknown(_) => "model_not_found",
             Self::ModelNotAllowed(_) => "model_not_allowed",
             Self::ForeignPage => "foreign_page",

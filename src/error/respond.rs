@@ -115,6 +115,8 @@ fn status_of_request(error: &RequestError) -> StatusCode {
         | RequestError::Malformed { .. }
         | RequestError::Field { .. }
         | RequestError::Repeated { .. }
+        | RequestError::NotServed { .. }
+        | RequestError::WouldLose { .. }
         | RequestError::BodyBroken
         | RequestError::Header { .. } => StatusCode::BAD_REQUEST,
         RequestError::ModelMissing

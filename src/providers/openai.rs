@@ -1,41 +1,37 @@
 //! OpenAI and everything compatible.
 
-mod document;
-mod error;
-mod event;
-mod request;
+mod chat;
 
-use bytes::Bytes;
+use actix_web::http::header::{HeaderName, HeaderValue};
 
-use super::{BadDocument, CallBody, EventReader, Provider};
-use crate::completion::{CompletionRequest, ProviderError, TokenUsage};
+use super::{Api, CredentialStyle, Provider, error_body};
+use crate::{
+    completion::{ProviderError, WireFormat},
+    settings::VerifiedProvider,
+};
 
 /// A provider that speaks the OpenAI API.
 #[derive(Debug)]
 pub struct OpenAi;
 
 impl Provider for OpenAi {
-    fn path(&self) -> &'static str {
-        "/chat/completions"
+    fn api(&self, asked: WireFormat, _: &VerifiedProvider) -> Option<&'static dyn Api> {
+        match asked {
+            // What has no API of its own here is translated into chat completions.
+            WireFormat::ChatCompletions | WireFormat::Messages => Some(&chat::ChatCompletions),
+            _ => None,
+        }
     }
 
-    fn request_body(&self, request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes> {
-        request::splice(request, call)
+    fn credentials(&self, _: &VerifiedProvider) -> CredentialStyle {
+        CredentialStyle::Bearer
     }
 
-    fn event_reader(&self, request: &CompletionRequest) -> Box<dyn EventReader> {
-        Box::new(event::ChatReader::new(request.choices))
-    }
-
-    fn check_document(&self, document: &[u8]) -> Result<(), BadDocument> {
-        document::check(document)
-    }
-
-    fn document_usage(&self, document: &[u8]) -> Option<TokenUsage> {
-        event::document_usage(document)
+    fn default_headers(&self) -> &'static [(HeaderName, HeaderValue)] {
+        &[]
     }
 
     fn read_error(&self, body: &[u8]) -> ProviderError {
-        error::from_body(body)
+        error_body::from_body(body)
     }
 }

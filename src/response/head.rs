@@ -31,6 +31,7 @@ pub(super) const X_UPSTREAM_TIME_TO_FIRST_TOKEN: HeaderName =
     HeaderName::from_static("x-upstream-time-to-first-token");
 pub(super) const X_HERALD_SETTINGS_GENERATION: HeaderName =
     HeaderName::from_static("x-herald-settings-generation");
+pub(super) const X_HERALD_DROPPED: HeaderName = HeaderName::from_static("x-herald-dropped");
 pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// Tells nginx in front of Herald not to collect the stream in its buffers.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -97,6 +98,12 @@ impl ResponseHead {
             SERVER_TIMING,
             server_timing(&metadata.timings, record.age()),
         ));
+
+        let mut lost = record.lost();
+        lost.join(&metadata.lost);
+        if !lost.is_empty() {
+            headers.push((X_HERALD_DROPPED, visible(&lost.to_string())));
+        }
 
         headers.extend(record.limit_headers());
         if let Opening::Failed(error) = opening {

@@ -1,6 +1,10 @@
 //! The one handler of all completions, whatever the dialect: from the request to the answer.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use actix::Actor;
 use actix_web::{
@@ -20,7 +24,7 @@ use tokio::{
 use super::{Failure, admission::admit};
 use crate::{
     delivery::{self, DeliveryStream},
-    dialects::Dialect,
+    dialects::{AnswerContext, Dialect},
     error::{GatewayError, HeraldError, RequestError},
     limits::{LimitError, reservation::Estimate},
     middleware::record_of,
@@ -32,6 +36,7 @@ use crate::{
     settings::{ClientKey, VerifiedModel, VerifiedSettings},
     startup::Worker,
     streams::{StopSignal, StreamDetails},
+    translation::Passage,
     upstream::{
         UpstreamActor,
         announcer::Announcer,
@@ -68,7 +73,7 @@ async fn answer(
     let admitted = admit(request)?;
     let settings = &admitted.settings;
     let body = read_body(request, payload, settings).await?;
-    let completion = dialect.parse_completion(body)?;
+    let mut completion = dialect.parse_completion(body)?;
     let started = Instant::now();
     let model = admitted.model(&completion.model)?;
     let model = for_key(model, admitted.key.as_deref());
@@ -80,6 +85,13 @@ async fn answer(
         request,
         most.map_or(clocks.total, |most| most.min(clocks.total)),
     )?;
+    let about = AnswerContext {
+        id: record.id(),
+        model: &model.upstream_model,
+        created: seconds_since_1970(),
+    };
+    let passage = Passage::find(dialect, &completion, &model, about)?;
+    record.note_lost(&passage.lost);
     let asks_for_metadata = asks_for_metadata_event(dialect, request)?;
     let headers = outgoing_headers(&model.provider, request.headers(), completion.stream);
     let worker = request
@@ -119,6 +131,8 @@ async fn answer(
     let stream = Arc::clone(registration.stream());
     record.keep_open(registration);
     let (answer, answered) = oneshot::channel();
+    // A prompt may be megabytes long, a stream half an hour: only the call's body is still needed.
+    completion.body = Bytes::new();
     let response = ResponseActor::new(
         answer,
         Arc::clone(settings),
@@ -133,6 +147,9 @@ async fn answer(
             settings: Arc::clone(settings),
             model,
             request: completion,
+            api: passage.api,
+            body: passage.body,
+            translation: passage.translation,
             headers,
             clocks,
             started,
@@ -164,6 +181,12 @@ async fn answer(
             .set_connection_type(ConnectionType::Close);
     }
     Ok(response)
+}
+
+/// For answers whose provider does not tell when they were made.
+fn seconds_since_1970() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 /// The model as this key sees it: what its own filter drops, is dropped as well, and its own header
@@ -253,8 +276,8 @@ mod tests {
     use super::*;
     use crate::{
         Gateway,
-        completion::CompletionRequest,
-        dialects::{Edited, openai::OpenAiDialect},
+        completion::{CompletionRequest, WireFormat},
+        dialects::{DialectTranslator, Edited, openai::ChatCompletions},
         error::ErrorReport,
         settings::{FilterRules, Settings},
         upstream::sse_decoder::SseEvent,
@@ -265,20 +288,24 @@ mod tests {
     struct Strict;
 
     impl Dialect for Strict {
+        fn format(&self) -> WireFormat {
+            ChatCompletions.format()
+        }
+
         fn parse_completion(&self, body: Bytes) -> Result<CompletionRequest, RequestError> {
-            OpenAiDialect.parse_completion(body)
+            ChatCompletions.parse_completion(body)
         }
 
         fn error_document(&self, report: &ErrorReport) -> Bytes {
-            OpenAiDialect.error_document(report)
+            ChatCompletions.error_document(report)
         }
 
         fn error_event(&self, report: &ErrorReport) -> SseEvent {
-            OpenAiDialect.error_event(report)
+            ChatCompletions.error_event(report)
         }
 
         fn is_error_event(&self, event: &SseEvent) -> bool {
-            OpenAiDialect.is_error_event(event)
+            ChatCompletions.is_error_event(event)
         }
 
         fn has_metadata_event(&self) -> bool {
@@ -286,7 +313,11 @@ mod tests {
         }
 
         fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited {
-            OpenAiDialect.without_parts(text, rules)
+            ChatCompletions.without_parts(text, rules)
+        }
+
+        fn translator(&self) -> Option<&'static dyn DialectTranslator> {
+            ChatCompletions.translator()
         }
     }
 
@@ -313,8 +344,8 @@ mod tests {
     async fn a_dialect_without_the_event_metadata_never_gets_it_whatever_the_client_sends() {
         // All of it is in memory, so that the recording's pauses cost nothing.
         tokio::time::pause();
-        assert_eq!(begun(&OpenAiDialect, "event").await, "event: metadata\n");
-        assert_eq!(begun(&OpenAiDialect, "no").await, r#"{"error":{"messa"#);
+        assert_eq!(begun(&ChatCompletions, "event").await, "event: metadata\n");
+        assert_eq!(begun(&ChatCompletions, "no").await, r#"{"error":{"messa"#);
         for value in ["event", "EVENT", "no"] {
             assert_eq!(
                 begun(&Strict, value).await,

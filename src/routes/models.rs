@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{Failure, admission::admit};
 use crate::{
-    dialects::openai::{ErrorBody, Model, ModelList, OpenAiDialect},
+    dialects::openai::{ChatCompletions, ErrorBody, Model, ModelList},
     error::HeraldError,
     openapi,
 };
@@ -45,5 +45,5 @@ pub(super) async fn retrieve_model(
 }
 
 fn failure(error: HeraldError) -> Failure {
-    Failure::new(&OpenAiDialect, error)
+    Failure::new(&ChatCompletions, error)
 }

@@ -35,6 +35,8 @@ pub(super) struct ModelSection {
     #[schemars(range(min = 0, max = 253_402_300_799_u64))]
     created: u64,
     owned_by: Option<String>,
+    #[serde(default)]
+    strict: bool,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -81,6 +83,9 @@ pub struct VerifiedModel {
     pub created: u64,
     /// The owner that `GET /v1/models` tells. Setting `models.owned_by`, default the provider's id.
     pub owned_by: String,
+    /// Whether a request is refused of which something would be lost in translation. Setting
+    /// `models.strict`, default false.
+    pub strict: bool,
 }
 
 /// What is dropped of a model's streams. Settings `models.filter`; nothing by default.
@@ -249,6 +254,7 @@ impl ModelSection {
             filter,
             key_headers: None,
             created: self.created,
+            strict: self.strict,
             owned_by: self
                 .owned_by
                 .clone()

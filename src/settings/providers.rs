@@ -59,6 +59,7 @@ pub(super) struct ProviderSection {
 #[serde(rename_all = "lowercase")]
 enum KindWord {
     OpenAi,
+    Anthropic,
     Replay,
 }
 
@@ -103,6 +104,8 @@ pub struct VerifiedProvider {
 pub enum ProviderKind {
     /// OpenAI's API, by whomever.
     OpenAi,
+    /// Anthropic's API.
+    Anthropic,
     /// Recordings, over a connection that never leaves the process.
     Replay {
         /// The folder they are in; `None` for the embedded ones. Setting `providers.recordings`.
@@ -157,7 +160,7 @@ impl ProviderSection {
         let place = match self.kind {
             // What belongs to another kind would only follow from the wrong word.
             _ if !is_kind_known => None,
-            KindWord::OpenAi => self.verify_place(&at, tls, problems),
+            KindWord::OpenAi | KindWord::Anthropic => self.verify_place(&at, tls, problems),
             KindWord::Replay => problems
                 .take(
                     &at("recordings"),
@@ -203,7 +206,7 @@ impl ProviderSection {
     ) -> ProviderKind {
         let strangers: &[(&str, bool)] = match self.kind {
             _ if !is_known => &[],
-            KindWord::OpenAi => &[("recordings", self.recordings.is_some())],
+            KindWord::OpenAi | KindWord::Anthropic => &[("recordings", self.recordings.is_some())],
             KindWord::Replay => &[
                 ("base_url", self.base_url.is_some()),
                 ("api_key", self.api_key.is_some()),
@@ -212,6 +215,7 @@ impl ProviderSection {
         };
         let kind = match self.kind {
             KindWord::OpenAi => ProviderKind::OpenAi,
+            KindWord::Anthropic => ProviderKind::Anthropic,
             KindWord::Replay => ProviderKind::Replay {
                 recordings: self.recordings.clone(),
             },
@@ -219,6 +223,7 @@ impl ProviderSection {
         for (name, _) in strangers.iter().filter(|(_, written)| *written) {
             let word = match kind {
                 ProviderKind::OpenAi => "openai",
+                ProviderKind::Anthropic => "anthropic",
                 ProviderKind::Replay { .. } => "replay",
             };
             let problem = format!("a provider of kind {word:?} has none");

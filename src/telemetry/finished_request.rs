@@ -26,6 +26,8 @@ pub(super) struct FinishedRequest<'a> {
     pub(super) tally: Tally,
     /// Over the caps, and invalid.
     pub(super) lost_headers: (usize, usize),
+    /// Sorts of things in the request that could not be carried.
+    pub(super) lost_fields: usize,
     /// How far its stream had come.
     pub(super) phase: Option<Phase>,
 }
@@ -76,6 +78,8 @@ impl FinishedRequest<'_> {
             completion_tokens = tally.usage.map(|usage| usage.completion_tokens),
             empty_events = (tally.empty_events > 0).then_some(tally.empty_events),
             replaced_utf8_events = (tally.replaced_utf8 > 0).then_some(tally.replaced_utf8),
+            lost_fields = positive(self.lost_fields),
+            lost_parts = positive(tally.lost_parts),
             headers_over_cap = positive(over_cap),
             headers_invalid = positive(invalid),
             "request finished"

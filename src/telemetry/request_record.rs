@@ -28,6 +28,7 @@ use crate::{
     metadata::UpstreamMetadata,
     settings::{ClientKey, VerifiedModel},
     streams::Registration,
+    translation::Losses,
     upstream::messages::Tally,
 };
 
@@ -96,6 +97,7 @@ pub struct RequestRecord {
     attempts: Cell<u32>,
     /// Over the caps, and invalid.
     lost_headers: Cell<(usize, usize)>,
+    lost: RefCell<Losses>,
     tally: Cell<Tally>,
     /// Makes a shutdown wait until this request is over.
     running: RefCell<Option<Running>>,
@@ -126,6 +128,7 @@ impl RequestRecord {
             upstream_status: Cell::default(),
             attempts: Cell::default(),
             lost_headers: Cell::default(),
+            lost: RefCell::default(),
             tally: Cell::default(),
             running: RefCell::default(),
             registration: OnceCell::default(),
@@ -229,6 +232,17 @@ impl RequestRecord {
         self.lost_headers.set((over_cap, invalid));
     }
 
+    /// Notes what of the request could not be carried to its provider.
+    pub fn note_lost(&self, lost: &Losses) {
+        self.lost.borrow_mut().join(lost);
+    }
+
+    /// What of the request could not be carried to its provider.
+    #[must_use]
+    pub fn lost(&self) -> Losses {
+        self.lost.borrow().clone()
+    }
+
     /// Notes the head that went out.
     pub fn note_head(&self, status: StatusCode) {
         self.status.set(Some(status));
@@ -308,6 +322,7 @@ impl Drop for RequestRecord {
             bytes: self.bytes.get(),
             tally: self.tally.get(),
             lost_headers: self.lost_headers.get(),
+            lost_fields: self.lost.borrow().names().len(),
             phase,
         };
         if let Some(running) = self.running.get_mut()

@@ -28,9 +28,10 @@ use crate::{
     event_filter::EventFilter,
     limits::ceilings::WaitingPermit,
     metadata::{Timings, UpstreamMetadata, clean_text},
-    providers::{self, BadDocument, CallBody, Provider},
+    providers::{self, Api, BadDocument},
     settings::{VerifiedModel, VerifiedSettings},
     streams::{OpenStream, Phase, StopSignal},
+    translation::{Losses, Translation},
 };
 
 /// One call to a provider, and whom to tell of it.
@@ -52,8 +53,14 @@ pub struct CallPlan {
     pub settings: Arc<VerifiedSettings>,
     /// Who is asked, for what.
     pub model: Arc<VerifiedModel>,
-    /// What the client asked for.
+    /// What the client asked for; its body may be let go.
     pub request: CompletionRequest,
+    /// Which of the provider's APIs is called.
+    pub api: &'static dyn Api,
+    /// The body of the call, in pieces.
+    pub body: Vec<Bytes>,
+    /// How the answer is written anew for the client; `None` where it passes as it is.
+    pub translation: Option<Translation>,
     /// Of its headers those that travel upstream.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The clocks, with `total` as the client's `x-timeout-ms` has it.
@@ -86,6 +93,15 @@ pub(super) struct Opened {
     pub(super) body: UpstreamBody,
     pub(super) timings: Timings,
     pub(super) head_at: Instant,
+}
+
+/// A whole answer as the client gets it.
+struct Document {
+    text: Bytes,
+    /// What it took, if it tells.
+    usage: Option<TokenUsage>,
+    /// What of it could not be carried.
+    lost: Losses,
 }
 
 /// How a call ended, what passed, and the rest of a body that ended well.
@@ -129,17 +145,15 @@ impl Call {
             Ok(opened) => opened,
             Err(error) => return fail(announcer, None, Timings::default(), error).await,
         };
-        // A prompt may be megabytes long, a stream half an hour.
-        plan.request.body = Bytes::new();
         plan.stream.reach(Phase::Held);
         if plan.request.stream && is_event_stream(&opened.head) {
             return EventStream::new(plan, opened, announcer).relay().await;
         }
-        let document = tokio::select! {
+        let answered = tokio::select! {
             biased;
             () = announcer.client().client_left() => return client_left(),
             reason = stop.stopped() => Err(reason),
-            document = plan.read_whole(&mut opened) => document,
+            answered = plan.read_whole(&mut opened) => answered,
         };
         let Opened {
             head,
@@ -147,15 +161,17 @@ impl Call {
             timings,
             ..
         } = opened;
-        let (document, usage) = match document {
+        let Document { text, usage, lost } = match answered {
             Ok(document) => document,
             Err(error) => return fail(announcer, Some(head), timings, error).await,
         };
-        let metadata = UpstreamMetadata::document(head, timings, document);
+        let lost_parts = lost.names().len();
+        let metadata = UpstreamMetadata::document(head, timings, text, lost);
         match announcer.announce(metadata).await {
             Ok(_) => {
                 let tally = Tally {
                     usage,
+                    lost_parts,
                     ..Tally::default()
                 };
                 (UpstreamEnd::Completed, tally, Some(body))
@@ -166,23 +182,14 @@ impl Call {
 }
 
 impl CallPlan {
-    /// What the provider speaks.
-    pub(super) fn protocol(&self) -> &'static dyn Provider {
-        providers::protocol(&self.model.provider.kind)
-    }
-
     /// Connects, sends the request, waits for the head.
     async fn open(&mut self) -> Result<Opened, UpstreamError> {
         let provider = &self.model.provider;
-        let protocol = self.protocol();
-        let call = CallBody {
-            model: &self.model.upstream_model,
-            ask_for_usage: provider.usage_request,
-        };
-        let (body, progress) = RequestBody::new(protocol.request_body(&self.request, call));
+        let path = self.api.path(&self.model);
+        let (body, progress) = RequestBody::new(std::mem::take(&mut self.body));
         let request = UpstreamRequest {
             provider: provider.id.clone(),
-            path: ByteString::from(format!("{}{}", provider.base_path, protocol.path())),
+            path: ByteString::from(format!("{}{path}", provider.base_path)),
             headers: std::mem::take(&mut self.headers),
             body,
         };
@@ -214,11 +221,8 @@ impl CallPlan {
         })
     }
 
-    /// Reads an answer that is no event stream, and what it says that it took.
-    async fn read_whole(
-        &self,
-        opened: &mut Opened,
-    ) -> Result<(Bytes, Option<TokenUsage>), UpstreamError> {
+    /// Reads an answer that is no event stream.
+    async fn read_whole(&mut self, opened: &mut Opened) -> Result<Document, UpstreamError> {
         let Opened {
             head,
             body,
@@ -234,7 +238,7 @@ impl CallPlan {
                 // What can be read of the account is used; that it broke off changes no status.
                 account = document::read_start(body, clocks, bounds).await;
             }
-            let error = self.protocol().read_error(&account);
+            let error = providers::protocol(&self.model.provider.kind).read_error(&account);
             return Err(UpstreamError::Status {
                 status: head.status.as_u16(),
                 error,
@@ -244,11 +248,22 @@ impl CallPlan {
             return Err(UpstreamError::ContentEncoding);
         }
         if !self.request.stream {
-            let document = document::read_to_end(body, clocks, bounds.max_body_bytes).await?;
-            self.protocol().check_document(&document)?;
-            let filter = EventFilter::new(self.dialect, &self.model.filter, false);
-            let usage = self.protocol().document_usage(&document);
-            return Ok((filter.apply_document(document), usage));
+            let text = document::read_to_end(body, clocks, bounds.max_body_bytes).await?;
+            self.api.check_document(&text)?;
+            let usage = self.api.document_usage(&text);
+            return Ok(match &mut self.translation {
+                None => {
+                    let filter = EventFilter::new(self.dialect, &self.model.filter, false);
+                    let text = filter.apply_document(text);
+                    let lost = Losses::default();
+                    Document { text, usage, lost }
+                }
+                Some(translation) => {
+                    let text = translation.document(&text)?;
+                    let lost = translation.lost().clone();
+                    Document { text, usage, lost }
+                }
+            });
         }
         let Some(essence) = content_type(head) else {
             return Err(UpstreamError::NotAStream(
@@ -257,7 +272,7 @@ impl CallPlan {
         };
         if essence.ends_with("json") {
             let account = document::read_start(body, clocks, bounds).await;
-            if let Err(BadDocument::Error(error)) = self.protocol().check_document(&account) {
+            if let Err(BadDocument::Error(error)) = self.api.check_document(&account) {
                 return Err(UpstreamError::ErrorEvent(error));
             }
         }

@@ -73,7 +73,7 @@ impl EventStream {
         let hide_usage = plan.model.provider.usage_request && !plan.request.wants_usage;
         Self {
             decoder: SseDecoder::new(settings.upstream.max_event_bytes),
-            reader: plan.protocol().event_reader(&plan.request),
+            reader: plan.api.event_reader(&plan.request),
             filter: EventFilter::new(plan.dialect, &plan.model.filter, hide_usage),
             timer: Box::pin(sleep_until(clocks.next().0)),
             received: head.status.as_u16(),
@@ -103,6 +103,9 @@ impl EventStream {
             Err(stop) => Some(stop),
         };
         self.tally.replaced_utf8 = self.decoder.replaced_utf8();
+        if let Some(translation) = &self.plan.translation {
+            self.tally.lost_parts = translation.lost().names().len();
+        }
         let Some(stop) = stop else {
             return (UpstreamEnd::Completed, self.tally, self.body);
         };
@@ -132,9 +135,7 @@ impl EventStream {
             }
             match self.turn().await? {
                 Turn::Bytes(chunk) => self.take(chunk).await?,
-                Turn::EndOfBytes if self.reader.is_complete() => {
-                    return self.commit(HoldEnd::End).await;
-                }
+                Turn::EndOfBytes if self.reader.is_complete() => return self.end(None).await,
                 Turn::EndOfBytes if self.has_content => return Err(UpstreamError::Truncated.into()),
                 Turn::EndOfBytes => return Err(UpstreamError::Empty.into()),
                 Turn::Commit => self.commit(HoldEnd::Clock).await?,
@@ -201,8 +202,7 @@ impl EventStream {
                 return Err(self.pass_error(event.raw, error).await?);
             }
             EventKind::End => {
-                self.commit(HoldEnd::End).await?;
-                self.send(event.raw).await?;
+                self.end(Some(event.raw)).await?;
                 return Ok(Flow::Ended);
             }
             EventKind::Content if !self.has_content => {
@@ -213,28 +213,58 @@ impl EventStream {
             EventKind::Content | EventKind::Preamble | EventKind::Usage => {}
         }
         let is_content = event.kind == EventKind::Content;
-        let Some(raw) = self.filter.apply(event) else {
-            return Ok(Flow::GoesOn);
-        };
+        match &mut self.plan.translation {
+            None => {
+                if let Some(raw) = self.filter.apply(event) {
+                    self.put(raw, is_content).await?;
+                }
+            }
+            Some(translation) => {
+                let events = translation.event(&event.raw);
+                for event in events.map_err(|_| UpstreamError::BadEvent)? {
+                    self.put(event, is_content).await?;
+                }
+            }
+        }
+        Ok(Flow::GoesOn)
+    }
+
+    /// Puts an event where events go now: content calls for the commit, all else can wait for it.
+    async fn put(&mut self, event: SseEvent, is_content: bool) -> Result<(), Stop> {
         if is_content {
             self.commit(HoldEnd::Event).await?;
         }
         match &mut self.outlet {
             Outlet::Held(held) => {
-                if held.events.keep(raw) {
+                if held.events.keep(event) {
                     self.commit(HoldEnd::Bounds).await?;
                 }
+                Ok(())
             }
-            _ => self.send(raw).await?,
+            _ => self.send(event).await,
         }
-        Ok(Flow::GoesOn)
+    }
+
+    /// The provider has said all, with a marker or without one. What is translated ends in the
+    /// client's own way; else its marker passes, and none is made up.
+    async fn end(&mut self, marker: Option<SseEvent>) -> Result<(), Stop> {
+        self.commit(HoldEnd::End).await?;
+        let last = match &mut self.plan.translation {
+            None => marker.into_iter().collect(),
+            Some(translation) => translation.end(),
+        };
+        for event in last {
+            self.send(event).await?;
+        }
+        Ok(())
     }
 
     /// An error event ends the stream. Before commit it becomes a real status; after it the
     /// provider's own words go out as they came, unless they hold what no client may see.
     async fn pass_error(&mut self, raw: SseEvent, error: UpstreamError) -> Result<Stop, Stop> {
         let is_held = matches!(self.outlet, Outlet::Held(_));
-        let is_fit = self.plan.dialect.is_error_event(&raw)
+        let is_fit = self.plan.translation.is_none()
+            && self.plan.dialect.is_error_event(&raw)
             && !clean_text::holds_markup_or_secret(&raw.data)
             && !self.plan.model.provider.repeats_key(raw.data.as_bytes());
         if is_held || !is_fit {

@@ -48,4 +48,6 @@ pub struct Tally {
     pub hold: Option<HoldEnd>,
     /// Tokens, if the provider told.
     pub usage: Option<TokenUsage>,
+    /// Sorts of things in the answer that could not be carried to the client's dialect.
+    pub lost_parts: usize,
 }

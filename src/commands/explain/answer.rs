@@ -9,13 +9,14 @@ use actix_web::http::{
 use bytes::Bytes;
 use herald::{
     completion::ProviderError,
-    dialects::{Dialect, openai::OpenAiDialect},
+    dialects::{Dialect, openai::ChatCompletions},
     error::{ErrorReport, respond::rescue_upstream},
     metadata::{Opening, Timings, UpstreamMetadata, header_policy::KeyHeaderRules},
     providers::ProviderId,
     response::head::ResponseHead,
     settings::{FilterRules, VerifiedModel, VerifiedProvider},
     telemetry::request_record::RequestRecord,
+    translation::Losses,
     upstream::{
         UpstreamError,
         call::{is_encoded, is_event_stream},
@@ -47,6 +48,7 @@ pub(super) fn to_head(
 ) -> ClientAnswer {
     // No model is asked about. Neither is the provider's name, by which no two answers would agree.
     let model = VerifiedModel {
+        strict: false,
         id: "<model>".to_owned(),
         provider: Arc::new(VerifiedProvider {
             id: ProviderId::new("<provider>"),
@@ -74,7 +76,7 @@ pub(super) fn to_head(
     } else if is_event_stream(head) {
         UpstreamMetadata::events(head.clone(), timings)
     } else {
-        UpstreamMetadata::document(head.clone(), timings, Bytes::new())
+        UpstreamMetadata::document(head.clone(), timings, Bytes::new(), Losses::default())
     };
     let rescue = match &metadata.opening {
         Opening::Failed(error) => {
@@ -84,7 +86,7 @@ pub(super) fn to_head(
         Opening::Events | Opening::Document(_) => None,
     };
     let error = rescue.as_ref().map(|rescue| {
-        let body = OpenAiDialect.error_document(&rescue.report);
+        let body = ChatCompletions.error_document(&rescue.report);
         (rescue.report.clone(), body)
     });
     let record = RequestRecord::new(String::new(), String::new(), String::new());

@@ -4,9 +4,10 @@ mod limits;
 mod who;
 
 use herald::{
+    completion::WireFormat,
     error::{HeraldError, RequestError, respond::rescue_own},
     providers,
-    settings::{FilterRules, ProviderKind, VerifiedProvider},
+    settings::{FilterRules, ProviderKind, VerifiedModel},
     suggest::did_you_mean,
     upstream::http_client::Transport,
 };
@@ -62,8 +63,8 @@ pub(super) fn explain(asked: &Arguments, known: &Known) -> Result<String, String
         Row::same(
             "asked at",
             match &provider.kind {
-                ProviderKind::OpenAi => {
-                    format!("{}, {}", address(known, provider), provider_at("base_url"))
+                ProviderKind::OpenAi | ProviderKind::Anthropic => {
+                    format!("{}, {}", address(known, model), provider_at("base_url"))
                 }
                 ProviderKind::Replay { recordings: None } => {
                     format!("the recordings inside of Herald, {}", provider_at("kind"))
@@ -109,7 +110,8 @@ fn unknown_model(known: &Known, id: &str) -> String {
 }
 
 /// Where the provider is asked, without a query, which it never has.
-fn address(known: &Known, provider: &VerifiedProvider) -> String {
+fn address(known: &Known, model: &VerifiedModel) -> String {
+    let provider = &model.provider;
     let Some(transport) = known.settings.client_parts.endpoints.get(&provider.id) else {
         return String::new();
     };
@@ -118,7 +120,8 @@ fn address(known: &Known, provider: &VerifiedProvider) -> String {
         Transport::Http { .. } | Transport::Memory(_) => "http",
     };
     let host = transport.host_header(&provider.id);
-    let path = providers::protocol(&provider.kind).path();
+    let api = providers::protocol(&provider.kind).api(WireFormat::ChatCompletions, provider);
+    let path = api.map_or_else(Default::default, |api| api.path(model));
     format!("{scheme}://{host}{}{path}", provider.base_path)
 }
 

@@ -26,7 +26,7 @@ use super::{
     scrub::{Scrubbed, Scrubber},
 };
 use crate::{
-    completion::CompletionRequest,
+    completion::{CompletionRequest, WireFormat},
     providers::{CallBody, outgoing_headers, protocol},
     settings::{VerifiedModel, VerifiedSettings},
     upstream::{
@@ -114,17 +114,20 @@ fn request_bytes(
     let provider = &model.provider;
     let transport = settings.client_parts.endpoints.get(&provider.id);
     let transport = transport.ok_or(ConnectError::Unreachable)?;
-    let protocol = protocol(&provider.kind);
+    // The request is written in what the provider speaks, so its own API is asked whatever it is.
+    let api = protocol(&provider.kind).api(WireFormat::ChatCompletions, provider);
+    let api = api.ok_or(ConnectError::Unreachable)?;
     let call = CallBody {
         model: &model.upstream_model,
+        stream: request.stream,
         ask_for_usage: provider.usage_request,
     };
-    let body = protocol.request_body(request, call);
+    let body = api.pass_body(request, call);
     let length: usize = body.iter().map(Bytes::len).sum();
     let mut bytes = format!(
         "POST {}{} HTTP/1.1\r\nhost: {}\r\naccept-encoding: identity\r\ncontent-length: {length}\r\n",
         provider.base_path,
-        protocol.path(),
+        api.path(model),
         transport.host_header(&provider.id),
     )
     .into_bytes();

@@ -33,6 +33,7 @@ fn served() -> Served {
 fn stream(served: &Served, outcome: Outcome) -> FinishedRequest<'_> {
     let second = Duration::from_secs(1);
     FinishedRequest {
+        lost_fields: 0,
         id: "id-of-a-request",
         method: "POST",
         key: None,
@@ -46,6 +47,7 @@ fn stream(served: &Served, outcome: Outcome) -> FinishedRequest<'_> {
         duration: 2 * second,
         bytes: 70,
         tally: Tally {
+            lost_parts: 0,
             events: 3,
             empty_events: 1,
             replaced_utf8: 2,
@@ -54,6 +56,7 @@ fn stream(served: &Served, outcome: Outcome) -> FinishedRequest<'_> {
             usage: Some(TokenUsage {
                 prompt_tokens: 5,
                 completion_tokens: 7,
+                ..TokenUsage::default()
             }),
         },
         lost_headers: (4, 6),

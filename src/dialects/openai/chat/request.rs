@@ -1,11 +1,11 @@
 //! Reads a chat completion request: what Herald acts on, and where it stands.
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
     completion::{CompletionRequest, FieldPlaces},
+    dialects::members::{member, members, model},
     error::RequestError,
     raw_json::RawObject,
 };
@@ -19,13 +19,10 @@ const MAX_CHOICES: u32 = 128;
 /// # Errors
 /// Where the body is no JSON object, or a field that Herald acts on is missing or of another type.
 pub fn parse_request(body: Bytes) -> Result<CompletionRequest, RequestError> {
-    let text = std::str::from_utf8(&body).map_err(|error| RequestError::not_utf8(&body, error))?;
-    let object = RawObject::parse(text).map_err(|error| RequestError::malformed(&error))?;
-
-    let model_value = object.get("model").ok_or(RequestError::ModelMissing)?;
-    let model: String = field(&object, "model", "a string")?.ok_or(RequestError::ModelMissing)?;
-    let stream = field::<bool>(&object, "stream", "true or false")?.unwrap_or(false);
-    let choices = field::<u32>(&object, "n", "a whole number of 1 to 128")?.unwrap_or(1);
+    let object = members(&body)?;
+    let (model, model_place) = model(&object)?;
+    let stream = member::<bool>(&object, "stream", "true or false")?.unwrap_or(false);
+    let choices = member::<u32>(&object, "n", "a whole number of 1 to 128")?.unwrap_or(1);
     if !(1..=MAX_CHOICES).contains(&choices) {
         return Err(RequestError::field("n", "a whole number of 1 to 128"));
     }
@@ -33,7 +30,7 @@ pub fn parse_request(body: Bytes) -> Result<CompletionRequest, RequestError> {
 
     let places = FieldPlaces {
         first_member: object.start(),
-        model: object.span(model_value),
+        model: model_place,
         stream_options: object.get("stream_options").map(|value| object.span(value)),
     };
     Ok(CompletionRequest {
@@ -51,11 +48,11 @@ pub fn parse_request(body: Bytes) -> Result<CompletionRequest, RequestError> {
 fn wants_usage(request: &RawObject<'_>) -> Result<bool, RequestError> {
     const NAME: &str = "stream_options";
     let refused = || RequestError::field(NAME, "an object");
-    let Some(options) = field::<&RawValue>(request, NAME, "an object")? else {
+    let Some(options) = member::<&RawValue>(request, NAME, "an object")? else {
         return Ok(false);
     };
     let options = RawObject::parse(options.get()).map_err(|_| refused())?;
-    let asked = field(&options, "include_usage", "true or false");
+    let asked = member(&options, "include_usage", "true or false");
     let asked: Option<bool> = asked.map_err(|error| error.of("stream_options.include_usage"))?;
     Ok(asked.unwrap_or(false))
 }
@@ -64,22 +61,6 @@ fn wants_usage(request: &RawObject<'_>) -> Result<bool, RequestError> {
 fn max_tokens(request: &RawObject<'_>) -> Option<u64> {
     let bound = |name| serde_json::from_str::<u64>(request.get(name)?.get()).ok();
     bound("max_completion_tokens").or_else(|| bound("max_tokens"))
-}
-
-/// The value of one member; `None` where it is absent or null.
-fn field<'a, T: Deserialize<'a>>(
-    object: &RawObject<'a>,
-    name: &'static str,
-    wanted: &'static str,
-) -> Result<Option<T>, RequestError> {
-    if object.is_ambiguous(name) {
-        // Herald and the provider could each act on another one of them.
-        return Err(RequestError::Repeated { param: name });
-    }
-    let Some(value) = object.get(name) else {
-        return Ok(None);
-    };
-    serde_json::from_str(value.get()).map_err(|_| RequestError::field(name, wanted))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! How OpenAI-compatible providers tell of an error, as a body or inside a stream.
+//! How providers tell of an error, as a body or inside a stream: OpenAI and what is compatible, and Anthropic.
 
 use serde_json::{Value, value::RawValue};
 

@@ -5,7 +5,7 @@ mod glance;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::error;
+use crate::providers::error_body;
 use crate::{
     completion::{CompletionEvent, EventKind, TokenUsage},
     providers::{BadEvent, EventReader},
@@ -46,7 +46,7 @@ impl ChatReader {
         }
         if raw.event.as_deref() == Some("error") {
             return Ok((
-                EventKind::Error(Box::new(error::from_body(data.as_bytes()))),
+                EventKind::Error(Box::new(error_body::from_body(data.as_bytes()))),
                 None,
             ));
         }
@@ -59,9 +59,9 @@ impl ChatReader {
             }
             Err(_) => return Err(BadEvent),
         };
-        let error = chunk.error.and_then(error::told);
+        let error = chunk.error.and_then(error_body::told);
         if error.is_some() || (chunk.choices.is_none() && chunk.is_error()) {
-            let error = error.unwrap_or_else(|| error::from_body(data.as_bytes()));
+            let error = error.unwrap_or_else(|| error_body::from_body(data.as_bytes()));
             return Ok((EventKind::Error(Box::new(error)), None));
         }
         let usage = chunk.usage.and_then(told_usage);
@@ -109,6 +109,15 @@ fn told_usage(usage: &RawValue) -> Option<TokenUsage> {
     Some(TokenUsage {
         prompt_tokens: usage.prompt_tokens,
         completion_tokens: usage.completion_tokens,
+        cached_tokens: usage
+            .prompt_tokens_details
+            .and_then(|details| details.cached_tokens)
+            .unwrap_or(0),
+        cache_write_tokens: 0,
+        reasoning_tokens: usage
+            .completion_tokens_details
+            .and_then(|details| details.reasoning_tokens)
+            .unwrap_or(0),
     })
 }
 
@@ -200,6 +209,18 @@ struct Usage {
     prompt_tokens: u64,
     #[serde(default)]
     completion_tokens: u64,
+    prompt_tokens_details: Option<PromptDetails>,
+    completion_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Deserialize)]
+struct PromptDetails {
+    cached_tokens: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct CompletionDetails {
+    reasoning_tokens: Option<u64>,
 }
 
 /// Whether a value holds anything: present, not null, and not an empty string, list or object.
@@ -265,7 +286,8 @@ mod tests {
             event.usage,
             Some(TokenUsage {
                 prompt_tokens: 3,
-                completion_tokens: 5
+                completion_tokens: 5,
+                ..TokenUsage::default()
             })
         );
     }

@@ -1,6 +1,6 @@
 //! Whether a document is a whole answer.
 
-use super::error;
+use crate::providers::error_body;
 use crate::{providers::BadDocument, raw_json::RawObject};
 
 /// Checks the syntax to the end, and that it is no error in the place of an answer: some providers
@@ -28,7 +28,7 @@ pub(super) fn check(document: &[u8]) -> Result<(), BadDocument> {
         wraps || is
     };
     if !has_answer && is_error() {
-        return Err(BadDocument::Error(error::from_body(document)));
+        return Err(BadDocument::Error(error_body::from_body(document)));
     }
     Ok(())
 }

@@ -4,30 +4,16 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::{completion::CompletionRequest, providers::CallBody, raw_json::RawObject};
+use crate::{
+    completion::CompletionRequest,
+    providers::{CallBody, splice},
+    raw_json::RawObject,
+};
 
 /// The body in pieces: slices of what the client sent, with the edits between them.
-pub(super) fn splice(request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes> {
-    let mut edits = vec![(request.places.model.clone(), quoted(call.model))];
-    if call.ask_for_usage && request.stream && !request.wants_usage {
-        edits.push(include_usage(request));
-    }
-    edits.sort_by_key(|(range, _)| range.start);
-
-    let mut pieces = Vec::with_capacity(2 * edits.len() + 1);
-    let mut from = 0;
-    for (range, text) in edits {
-        pieces.push(request.body.slice(from..range.start));
-        pieces.push(Bytes::from(text));
-        from = range.end;
-    }
-    pieces.push(request.body.slice(from..));
-    pieces.retain(|piece| !piece.is_empty());
-    pieces
-}
-
-fn quoted(model: &str) -> String {
-    serde_json::Value::from(model).to_string()
+pub(super) fn edited(request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes> {
+    let asks = call.ask_for_usage && request.stream && !request.wants_usage;
+    splice::splice(request, call.model, asks.then(|| include_usage(request)))
 }
 
 /// The edit that sets `stream_options.include_usage` and leaves the other options alone.
@@ -65,9 +51,10 @@ mod tests {
         let request = parse_request(Bytes::copy_from_slice(body.as_bytes())).unwrap();
         let call = CallBody {
             model: "up/stream",
+            stream: request.stream,
             ask_for_usage,
         };
-        String::from_utf8(splice(&request, call).concat()).unwrap()
+        String::from_utf8(edited(&request, call).concat()).unwrap()
     }
 
     #[test]
@@ -84,10 +71,11 @@ mod tests {
     #[test]
     fn a_model_name_is_escaped() {
         let request = parse_request(Bytes::from_static(br#"{"model":"a"}"#)).unwrap();
-        let pieces = splice(
+        let pieces = edited(
             &request,
             CallBody {
                 model: "a\"b",
+                stream: false,
                 ask_for_usage: false,
             },
         );
@@ -135,10 +123,11 @@ mod tests {
     #[test]
     fn the_pieces_are_slices_of_the_clients_bytes() {
         let request = parse_request(Bytes::from_static(br#"{"model":"a","messages":[]}"#)).unwrap();
-        let pieces = splice(
+        let pieces = edited(
             &request,
             CallBody {
                 model: "b",
+                stream: false,
                 ask_for_usage: false,
             },
         );

@@ -1,0 +1,60 @@
+//! `/v1/chat/completions`.
+
+mod parts;
+mod request;
+
+use bytes::Bytes;
+
+use super::error;
+use crate::{
+    completion::{CompletionRequest, WireFormat},
+    dialects::{Dialect, DialectTranslator, Edited},
+    error::{ErrorReport, RequestError},
+    settings::FilterRules,
+    upstream::sse_decoder::SseEvent,
+};
+
+pub use request::parse_request;
+
+/// What the OpenAI SDKs speak at `/v1/chat/completions`.
+#[derive(Debug)]
+pub struct ChatCompletions;
+
+impl Dialect for ChatCompletions {
+    fn format(&self) -> WireFormat {
+        WireFormat::ChatCompletions
+    }
+
+    fn parse_completion(&self, body: Bytes) -> Result<CompletionRequest, RequestError> {
+        parse_request(body)
+    }
+
+    fn error_document(&self, report: &ErrorReport) -> Bytes {
+        Bytes::from(error::text(report))
+    }
+
+    fn error_event(&self, report: &ErrorReport) -> SseEvent {
+        // The SDKs raise on any data with a truthy `error`, whatever the name of the event.
+        SseEvent {
+            event: None,
+            id: None,
+            data: error::text(report).into(),
+        }
+    }
+
+    fn is_error_event(&self, event: &SseEvent) -> bool {
+        error::is_told_in(&event.data)
+    }
+
+    fn has_metadata_event(&self) -> bool {
+        true
+    }
+
+    fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited {
+        parts::without(text, rules)
+    }
+
+    fn translator(&self) -> Option<&'static dyn DialectTranslator> {
+        None
+    }
+}

@@ -1,0 +1,171 @@
+//! From the client to the provider and back: bytes as they are where both speak one format, else told
+//! in our words and written anew.
+
+mod losses;
+
+use bytes::Bytes;
+
+use crate::{
+    completion::{Answer, CompletionRequest, Delta, PartKind},
+    dialects::{AnswerContext, AnswerWriter, Dialect},
+    error::RequestError,
+    providers::{self, Api, ApiTranslator, BadDocument, BadEvent, CallBody, DeltaReader},
+    settings::{FilterRules, VerifiedModel},
+    upstream::sse_decoder::SseEvent,
+};
+
+pub use losses::Losses;
+
+/// How a request reaches its provider, and the answer the client.
+#[derive(Debug)]
+pub struct Passage {
+    /// What of the provider is asked.
+    pub api: &'static dyn Api,
+    /// The body of the call, in pieces that are sent one after the other.
+    pub body: Vec<Bytes>,
+    /// How the answer is written anew; `None` where it passes as it is.
+    pub translation: Option<Translation>,
+    /// What of the request could not be carried.
+    pub lost: Losses,
+}
+
+impl Passage {
+    /// Finds the way of a request to the model's provider.
+    ///
+    /// # Errors
+    /// The provider cannot serve what is asked, or a field of the request is at fault, or something
+    /// would be lost and `models.strict` forbids it.
+    pub fn find(
+        dialect: &'static dyn Dialect,
+        request: &CompletionRequest,
+        model: &VerifiedModel,
+        about: AnswerContext<'_>,
+    ) -> Result<Self, RequestError> {
+        let provider = &model.provider;
+        let not_served = || RequestError::NotServed {
+            format: dialect.format(),
+            provider: provider.id.clone(),
+        };
+        let api = providers::protocol(&provider.kind)
+            .api(dialect.format(), provider)
+            .ok_or_else(not_served)?;
+        let call = CallBody {
+            model: &model.upstream_model,
+            stream: request.stream,
+            ask_for_usage: provider.usage_request,
+        };
+        if api.format() == dialect.format() {
+            return Ok(Self {
+                api,
+                body: api.pass_body(request, call),
+                translation: None,
+                lost: Losses::default(),
+            });
+        }
+        let from = dialect.translator().ok_or_else(not_served)?;
+        let to = api.translator().ok_or_else(not_served)?;
+        let text = std::str::from_utf8(&request.body)
+            .map_err(|error| RequestError::not_utf8(&request.body, error))?;
+        let mut lost = Losses::default();
+        let conversation = from.read_request(text, &mut lost)?;
+        let body = to.write_request(conversation, call, &mut lost)?;
+        if model.strict && !lost.is_empty() {
+            return Err(RequestError::WouldLose { lost });
+        }
+        Ok(Self {
+            api,
+            body: vec![body],
+            translation: Some(Translation {
+                to,
+                reader: to.delta_reader(),
+                writer: from.answer_writer(request, about),
+                rules: model.filter.clone(),
+                lost: Losses::default(),
+            }),
+            lost,
+        })
+    }
+}
+
+/// Writes one answer of a provider in the client's dialect. It holds one event at a time.
+#[derive(Debug)]
+pub struct Translation {
+    to: &'static dyn ApiTranslator,
+    reader: Box<dyn DeltaReader>,
+    writer: Box<dyn AnswerWriter>,
+    rules: FilterRules,
+    lost: Losses,
+}
+
+impl Translation {
+    /// The events that one of the provider's comes to; it is no error and no end marker.
+    ///
+    /// # Errors
+    /// It is nothing that the provider's API knows.
+    pub fn event(&mut self, raw: &SseEvent) -> Result<Vec<SseEvent>, BadEvent> {
+        let (mut deltas, mut events) = (Vec::new(), Vec::new());
+        self.reader.read(raw, &mut deltas)?;
+        for delta in deltas {
+            if let Delta::Lost(name) = delta {
+                self.lost.add(name);
+            } else if !is_dropped(&self.rules, &delta) {
+                self.writer.write(delta, &mut events);
+            }
+        }
+        if !self.rules.drop_events.is_empty() {
+            let is_dropped = |event: &SseEvent| {
+                let name = event.event.as_deref().unwrap_or("message");
+                self.rules.drop_events.iter().any(|dropped| dropped == name)
+            };
+            events.retain(|event| !is_dropped(event));
+        }
+        Ok(events)
+    }
+
+    /// The events that end the answer, once the provider has ended it.
+    #[must_use]
+    pub fn end(&mut self) -> Vec<SseEvent> {
+        let mut events = Vec::new();
+        self.writer.end(&mut events);
+        events
+    }
+
+    /// A whole answer, one that the API's own check has let pass.
+    ///
+    /// # Errors
+    /// It is no answer of the provider's API.
+    pub fn document(&mut self, document: &[u8]) -> Result<Bytes, BadDocument> {
+        let text = std::str::from_utf8(document).map_err(|_| BadDocument::NoDocument)?;
+        let mut answer = self.to.read_document(text, &mut self.lost)?;
+        drop_parts(&self.rules, &mut answer);
+        Ok(self.writer.document(&answer))
+    }
+
+    /// What of the answer could not be carried so far.
+    #[must_use]
+    pub fn lost(&self) -> &Losses {
+        &self.lost
+    }
+}
+
+fn is_dropped(rules: &FilterRules, delta: &Delta<'_>) -> bool {
+    match delta {
+        Delta::Thinking(_) | Delta::Signature(_) | Delta::RedactedThinking(_) => rules.reasoning,
+        Delta::Usage(_) => rules.usage,
+        _ => false,
+    }
+}
+
+fn drop_parts(rules: &FilterRules, answer: &mut Answer<'_>) {
+    if rules.reasoning {
+        answer.parts.retain(|part| {
+            !matches!(
+                part.kind,
+                PartKind::Thinking { .. } | PartKind::RedactedThinking(_)
+            )
+        });
+    }
+    if rules.usage {
+        answer.usage = None;
+    }
+}
