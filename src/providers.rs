@@ -65,8 +65,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// is translated. `None`: it cannot serve it.
     fn api(&self, asked: WireFormat, provider: &VerifiedProvider) -> Option<&'static dyn Api>;
 
-    /// How it is told the key of whoever calls.
-    fn credentials(&self, provider: &VerifiedProvider) -> CredentialStyle;
+    /// How it is told the key, where the settings do not say.
+    fn credentials(&self) -> CredentialStyle;
 
     /// Headers that a call needs, where neither the client nor the settings have sent their own.
     fn default_headers(&self) -> &'static [(HeaderName, HeaderValue)];
@@ -211,7 +211,7 @@ pub fn outgoing_headers(
     }
     if let Some(key) = &provider.api_key {
         let key = key.expose_secret();
-        let (name, value) = match protocol.credentials(provider) {
+        let (name, value) = match provider.credentials {
             CredentialStyle::Bearer => (
                 AUTHORIZATION,
                 HeaderValue::from_str(&format!("Bearer {key}")),
@@ -250,4 +250,15 @@ pub enum BadDocument {
     NoDocument,
     /// It tells of an error and holds no answer.
     Error(ProviderError),
+}
+
+impl BadDocument {
+    /// From what the JSON parser says.
+    fn of_syntax(error: &serde_json::Error) -> Self {
+        if error.is_eof() {
+            Self::CutShort
+        } else {
+            Self::NoDocument
+        }
+    }
 }

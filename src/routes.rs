@@ -17,7 +17,10 @@ use utoipa::OpenApi;
 pub(crate) use failure::Failure;
 
 use crate::{
-    dialects::openai::{ChatCompletions, ErrorBody, api},
+    dialects::{
+        Dialect,
+        openai::{ChatCompletions, Completions, Embeddings, ErrorBody, Responses, api},
+    },
     error::RequestError,
     middleware::{let_go_of_unread_body, record_request, share_with_origins},
     startup::Worker,
@@ -67,10 +70,11 @@ pub(crate) struct PublicApi;
 /// app that wraps all of itself in a CORS layer leaves `cors.origins` empty and says in that layer
 /// which headers are exposed. Which pages may post is the app's to say too, where no key is asked for.
 pub fn configure(app: &mut ServiceConfig) {
-    let create = web::post()
-        .to(|request, payload| completions::create_completion(&ChatCompletions, request, payload));
     app.app_data(Worker::default())
-        .service(resource("/v1/chat/completions", "POST", create))
+        .service(spoken(&ChatCompletions))
+        .service(spoken(&Completions))
+        .service(spoken(&Responses))
+        .service(spoken(&Embeddings))
         .service(resource(
             "/v1/models",
             "GET",
@@ -87,6 +91,13 @@ pub fn configure(app: &mut ServiceConfig) {
             "GET",
             web::get().to(health::ready),
         ));
+}
+
+/// Where a dialect is spoken.
+fn spoken(dialect: &'static dyn Dialect) -> impl HttpServiceFactory + use<> + 'static {
+    let create = web::post()
+        .to(move |request, payload| completions::create_completion(dialect, request, payload));
+    resource(dialect.format().path(), "POST", create)
 }
 
 /// A path that takes one method and refuses the others.

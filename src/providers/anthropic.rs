@@ -10,6 +10,9 @@ use crate::{
     settings::VerifiedProvider,
 };
 
+/// Where Anthropic itself is.
+pub(crate) const BASE_URL: &str = "https://api.anthropic.com/v1";
+
 /// A provider that speaks the Anthropic API.
 #[derive(Debug)]
 pub struct Anthropic;
@@ -31,7 +34,7 @@ impl Provider for Anthropic {
         }
     }
 
-    fn credentials(&self, _: &VerifiedProvider) -> CredentialStyle {
+    fn credentials(&self) -> CredentialStyle {
         CredentialStyle::XApiKey
     }
 

@@ -1,6 +1,11 @@
 //! OpenAI and everything compatible.
 
 mod chat;
+mod completions;
+mod embeddings;
+mod paths;
+pub mod presets;
+mod responses;
 
 use actix_web::http::header::{HeaderName, HeaderValue};
 
@@ -15,15 +20,21 @@ use crate::{
 pub struct OpenAi;
 
 impl Provider for OpenAi {
-    fn api(&self, asked: WireFormat, _: &VerifiedProvider) -> Option<&'static dyn Api> {
+    fn api(&self, asked: WireFormat, provider: &VerifiedProvider) -> Option<&'static dyn Api> {
+        let has = |format| provider.apis.contains(&format);
         match asked {
+            WireFormat::Completions if has(asked) => Some(&completions::Completions),
+            WireFormat::Embeddings if has(asked) => Some(&embeddings::Embeddings),
+            WireFormat::Responses if has(asked) => Some(&responses::Responses),
             // What has no API of its own here is translated into chat completions.
-            WireFormat::ChatCompletions | WireFormat::Messages => Some(&chat::ChatCompletions),
-            _ => None,
+            WireFormat::ChatCompletions | WireFormat::Responses | WireFormat::Messages => {
+                Some(&chat::ChatCompletions)
+            }
+            WireFormat::Completions | WireFormat::Embeddings | WireFormat::CountTokens => None,
         }
     }
 
-    fn credentials(&self, _: &VerifiedProvider) -> CredentialStyle {
+    fn credentials(&self) -> CredentialStyle {
         CredentialStyle::Bearer
     }
 

@@ -48,6 +48,7 @@ pub(super) struct Policies {
     pub(super) headers: HeaderPolicy,
     /// How many of its rules come from the shared list.
     pub(super) shared_rules: usize,
+    pub(super) own_rules: usize,
     pub(super) request_headers: RequestHeaderPolicy,
     pub(super) status: StatusTable,
 }
@@ -112,15 +113,22 @@ impl<'a> SharedPolicies<'a> {
         &self.allow
     }
 
-    /// The shared lists with the provider's own behind them. `key` is the provider's `metadata`.
+    /// The shared lists with the provider's own behind them, and last what its preset knows. `key` is
+    /// the provider's `metadata`.
     pub(super) fn with(
         &self,
         own: &ProviderMetadata,
+        preset: &[&str],
         shared_quota: bool,
         key: &str,
         problems: &mut Problems<'_>,
     ) -> Option<Policies> {
-        let allow = [&self.section.allow[..], &own.allow].concat();
+        let preset = preset.iter().map(|name| HeaderRule {
+            name: (*name).to_owned(),
+            rename: None,
+        });
+        let preset: Vec<_> = preset.collect();
+        let allow = [&self.section.allow[..], &own.allow, &preset].concat();
         let headers = HeaderPolicy::compile(&allow, self.caps);
         let rules = Rules::new(&join(key, "allow"), &own.allow);
         rules.warn_of_unreachable(&[&self.allow], problems);
@@ -143,6 +151,7 @@ impl<'a> SharedPolicies<'a> {
         Some(Policies {
             headers: headers?,
             shared_rules: self.section.allow.len(),
+            own_rules: own.allow.len(),
             request_headers: request_headers?,
             status: status?,
         })

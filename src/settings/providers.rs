@@ -22,12 +22,17 @@ use super::{
     secrets::{SecretReference, SecretSource},
 };
 use crate::{
+    completion::WireFormat,
     limits::ceilings::CeilingSettings,
     metadata::{
         header_policy::HeaderPolicy, request_headers::RequestHeaderPolicy,
         status_table::StatusTable,
     },
-    providers::ProviderId,
+    providers::{
+        CredentialStyle, ProviderId, anthropic,
+        openai::presets::{COMPATIBLE, PRESETS, Paths, Preset, preset},
+        protocol,
+    },
     upstream::http_client::Transport,
 };
 
@@ -36,13 +41,18 @@ use crate::{
 pub(super) struct ProviderSection {
     pub(super) id: String,
     kind: KindWord,
+    #[schemars(transform = presets)]
+    preset: Option<String>,
     base_url: Option<String>,
+    #[schemars(regex(pattern = r"^[0-9A-Za-z.-]{1,32}$"))]
+    api_version: Option<String>,
+    auth: Option<AuthWord>,
     api_key: Option<SecretReference>,
     #[serde(default)]
     #[schemars(transform = secret_values)]
     headers: BTreeMap<String, String>,
-    #[serde(default)]
-    usage_request: bool,
+    usage_request: Option<bool>,
+    responses: Option<bool>,
     #[serde(default)]
     shared_quota: bool,
     ca_file: Option<PathBuf>,
@@ -63,6 +73,20 @@ enum KindWord {
     Replay,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum AuthWord {
+    Bearer,
+    XApiKey,
+    ApiKey,
+}
+
+/// Names the presets that there are.
+fn presets(schema: &mut schemars::Schema) {
+    let names = PRESETS.iter().map(|preset| preset.name).collect::<Vec<_>>();
+    schema.insert("enum".to_owned(), names.into());
+}
+
 /// One provider, ready to be called. Settings `[[providers]]`; where it is stands in
 /// [`ClientParts::endpoints`](crate::upstream::http_client::ClientParts::endpoints).
 #[derive(Clone, Debug)]
@@ -76,12 +100,21 @@ pub struct VerifiedProvider {
     /// The path of `providers.base_url`, such as `/v1`: empty, or begins with a slash and ends
     /// without one.
     pub base_path: String,
+    /// What is known of it beforehand. Setting `providers.preset`; of a kind other than `openai`,
+    /// nothing.
+    pub preset: &'static Preset,
+    /// Which of OpenAI's APIs it has. The preset's, but for setting `providers.responses`.
+    pub apis: Vec<WireFormat>,
+    /// Azure's `api-version`. Setting `providers.api_version`, default none.
+    pub api_version: Option<String>,
+    /// In which header it is told the key. Setting `providers.auth`, default the preset's or kind's.
+    pub credentials: CredentialStyle,
     /// Its key: visible ASCII, never empty. Setting `providers.api_key`.
     pub api_key: Option<SecretString>,
     /// More headers on every request to it; no credentials, no framing. Setting `providers.headers`.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// Whether streams are asked for usage when the client did not. Setting
-    /// `providers.usage_request`, default false.
+    /// `providers.usage_request`, default the preset's, else false.
     pub usage_request: bool,
     /// Whether the quota is ours and not the client's. Setting `providers.shared_quota`, default
     /// false; [`status_table`](Self::status_table) already knows of it.
@@ -90,9 +123,10 @@ pub struct VerifiedProvider {
     pub ceilings: CeilingSettings,
     /// Which of its headers reach the client.
     pub header_policy: HeaderPolicy,
-    /// How many rules of that policy, from the first on, are those of `metadata.allow`; the others
-    /// are the provider's own.
+    /// How many rules of that policy, from the first on, are those of `metadata.allow`.
     pub shared_rules: usize,
+    /// How many after them are the provider's own; what is left is its preset's.
+    pub own_rules: usize,
     /// Which status the client sees for its own.
     pub status_table: StatusTable,
     /// Which of the client's headers reach it.
@@ -157,10 +191,11 @@ impl ProviderSection {
         let id = problems.take(&at("id"), is_id(&self.id));
         let is_kind_known = !problems.is_told(&at("kind"));
         let kind = self.verify_kind(&at, is_kind_known, problems);
+        let preset = self.verify_preset(&at, problems);
         let place = match self.kind {
             // What belongs to another kind would only follow from the wrong word.
             _ if !is_kind_known => None,
-            KindWord::OpenAi | KindWord::Anthropic => self.verify_place(&at, tls, problems),
+            KindWord::OpenAi | KindWord::Anthropic => self.verify_place(preset, &at, tls, problems),
             KindWord::Replay => problems
                 .take(
                     &at("recordings"),
@@ -173,28 +208,79 @@ impl ProviderSection {
             .as_ref()
             .map(|reference| reference.verify(secrets, &at("api_key"), problems));
         let headers = extra_headers::verify(&self.headers, &at("headers"), problems);
-        let policies = shared.with(&self.metadata, self.shared_quota, &at("metadata"), problems)?;
+        let policies = shared.with(
+            &self.metadata,
+            preset.allow,
+            self.shared_quota,
+            &at("metadata"),
+            problems,
+        )?;
         id?;
         let (base_path, transport) = place?;
         let provider = VerifiedProvider {
             id: ProviderId::new(self.id.as_str()),
             settings_key: key.to_owned(),
+            credentials: self.credentials(preset, &kind),
             kind,
+            preset,
+            apis: self.apis(preset),
+            api_version: self.api_version.clone(),
             base_path,
             api_key: match api_key {
                 Some(secret) => Some(secret?),
                 None => None,
             },
             headers,
-            usage_request: self.usage_request,
+            usage_request: self.usage_request.unwrap_or(preset.usage_request),
             shared_quota: self.shared_quota,
             ceilings: ceilings(self.max_open, self.max_waiting),
             header_policy: policies.headers,
             shared_rules: policies.shared_rules,
+            own_rules: policies.own_rules,
             status_table: policies.status,
             request_headers: policies.request_headers,
         };
         Some((provider, transport))
+    }
+
+    /// The preset; that of no name where none is written, or one that is none.
+    fn verify_preset(
+        &self,
+        at: &dyn Fn(&str) -> String,
+        problems: &mut Problems<'_>,
+    ) -> &'static Preset {
+        let written = self.preset.as_deref();
+        let preset = written.and_then(preset).unwrap_or(&COMPATIBLE);
+        if self.api_version.is_some() && preset.paths != Paths::Azure {
+            problems
+                .error(&at("api_version"), "only Azure has versions of its API")
+                .hint("write preset = \"azure-openai\" beside it, or leave it out")
+                .at_the_name()
+                .tell();
+        }
+        preset
+    }
+
+    fn apis(&self, preset: &Preset) -> Vec<WireFormat> {
+        let mut apis = preset.apis.to_vec();
+        match self.responses {
+            Some(true) if !apis.contains(&WireFormat::Responses) => {
+                apis.push(WireFormat::Responses)
+            }
+            Some(false) => apis.retain(|api| *api != WireFormat::Responses),
+            _ => {}
+        }
+        apis
+    }
+
+    fn credentials(&self, preset: &Preset, kind: &ProviderKind) -> CredentialStyle {
+        match self.auth {
+            Some(AuthWord::Bearer) => CredentialStyle::Bearer,
+            Some(AuthWord::XApiKey) => CredentialStyle::XApiKey,
+            Some(AuthWord::ApiKey) => CredentialStyle::ApiKey,
+            None if self.preset.is_some() => preset.credentials,
+            None => protocol(kind).credentials(),
+        }
     }
 
     /// The kind, with the keys that belong to the other one refused.
@@ -206,11 +292,20 @@ impl ProviderSection {
     ) -> ProviderKind {
         let strangers: &[(&str, bool)] = match self.kind {
             _ if !is_known => &[],
-            KindWord::OpenAi | KindWord::Anthropic => &[("recordings", self.recordings.is_some())],
+            KindWord::OpenAi => &[("recordings", self.recordings.is_some())],
+            KindWord::Anthropic => &[
+                ("recordings", self.recordings.is_some()),
+                ("preset", self.preset.is_some()),
+                ("responses", self.responses.is_some()),
+                ("usage_request", self.usage_request.is_some()),
+            ],
             KindWord::Replay => &[
                 ("base_url", self.base_url.is_some()),
                 ("api_key", self.api_key.is_some()),
                 ("ca_file", self.ca_file.is_some()),
+                ("preset", self.preset.is_some()),
+                ("auth", self.auth.is_some()),
+                ("responses", self.responses.is_some()),
             ],
         };
         let kind = match self.kind {
@@ -235,11 +330,16 @@ impl ProviderSection {
     /// The path of the base URL, and how its host is reached.
     fn verify_place(
         &self,
+        preset: &Preset,
         at: &dyn Fn(&str) -> String,
         tls: &Tls,
         problems: &mut Problems<'_>,
     ) -> Option<(String, Transport)> {
-        let Some(written) = self.base_url.as_deref() else {
+        let known = match self.kind {
+            KindWord::Anthropic => Some(anthropic::BASE_URL),
+            _ => preset.base_url,
+        };
+        let Some(written) = self.base_url.as_deref().or(known) else {
             problems
                 .error(&at("base_url"), "is missing")
                 .hint("write where it is, such as \"https://api.openai.com/v1\"")

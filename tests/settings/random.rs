@@ -22,9 +22,10 @@ fn text() -> String {
     let lines: Vec<_> = defaults.lines().map(in_force).collect();
     let planted = lines
         .join("\n")
-        .replace(
+        .replacen(
             "kind = \"openai\"",
             &format!("kind = \"openai\" # was {SECRET}"),
+            1,
         )
         .replace("{ env = \"OPENAI_API_KEY\" }", &format!("\"{SECRET}\""))
         .replace("\"gateway\"", &format!("\"{SECRET}\""));

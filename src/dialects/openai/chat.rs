@@ -14,6 +14,7 @@ use crate::{
     upstream::sse_decoder::SseEvent,
 };
 
+pub(super) use parts::without;
 pub use request::parse_request;
 
 /// What the OpenAI SDKs speak at `/v1/chat/completions`.
@@ -30,16 +31,11 @@ impl Dialect for ChatCompletions {
     }
 
     fn error_document(&self, report: &ErrorReport) -> Bytes {
-        Bytes::from(error::text(report))
+        error::document(report)
     }
 
     fn error_event(&self, report: &ErrorReport) -> SseEvent {
-        // The SDKs raise on any data with a truthy `error`, whatever the name of the event.
-        SseEvent {
-            event: None,
-            id: None,
-            data: error::text(report).into(),
-        }
+        error::event(report)
     }
 
     fn is_error_event(&self, event: &SseEvent) -> bool {

@@ -1,5 +1,6 @@
 //! The shape of an error in the OpenAI dialect (API reference, "Error codes", read November 2026).
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -7,6 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     error::{ErrorReport, UpstreamReport},
     raw_json::RawObject,
+    upstream::sse_decoder::SseEvent,
 };
 
 /// Whether the SDKs take an event's data for an error: they look for an `error` that is truthy,
@@ -43,18 +45,62 @@ struct Error<'a> {
     code: Option<&'a Value>,
 }
 
-/// The body of an error answer, and the data of an error event.
-pub(super) fn text(report: &ErrorReport) -> String {
-    let body = Body {
-        error: Error {
-            message: &report.message,
-            r#type: report.kind.as_deref(),
-            param: report.param.as_deref(),
-            code: report.code.as_ref(),
-        },
-        upstream: report.upstream.as_ref(),
+/// The body of an error answer.
+pub(super) fn document(report: &ErrorReport) -> Bytes {
+    Bytes::from(text(&Body::of(report)))
+}
+
+/// An error event without a name: the SDKs raise on any data with a truthy `error`.
+pub(super) fn event(report: &ErrorReport) -> SseEvent {
+    SseEvent {
+        event: None,
+        id: None,
+        data: text(&Body::of(report)).into(),
+    }
+}
+
+/// The event `error` of a response stream (API reference, "Streaming events", read November 2026). Its
+/// SDKs hand it over like any other event, but raise where there is a truthy `error` too.
+pub(super) fn named_event(report: &ErrorReport) -> SseEvent {
+    #[derive(Serialize)]
+    struct Named<'a> {
+        r#type: &'static str,
+        code: Option<&'a Value>,
+        message: &'a str,
+        param: Option<&'a str>,
+        #[serde(flatten)]
+        body: Body<'a>,
+    }
+    let named = Named {
+        r#type: "error",
+        code: report.code.as_ref(),
+        message: &report.message,
+        param: report.param.as_deref(),
+        body: Body::of(report),
     };
-    serde_json::to_string(&body).expect("strings and numbers always serialise")
+    SseEvent {
+        event: Some("error".into()),
+        id: None,
+        data: text(&named).into(),
+    }
+}
+
+impl<'a> Body<'a> {
+    fn of(report: &'a ErrorReport) -> Self {
+        Self {
+            error: Error {
+                message: &report.message,
+                r#type: report.kind.as_deref(),
+                param: report.param.as_deref(),
+                code: report.code.as_ref(),
+            },
+            upstream: report.upstream.as_ref(),
+        }
+    }
+}
+
+fn text(body: &impl Serialize) -> String {
+    serde_json::to_string(body).expect("strings and numbers always serialise")
 }
 
 #[cfg(test)]
@@ -71,8 +117,25 @@ mod tests {
             upstream: None,
         };
         assert_eq!(
-            text(&report),
+            event(&report).data,
             r#"{"error":{"message":"no","type":"invalid_request_error","param":"stream","code":"invalid_value"}}"#
+        );
+    }
+
+    #[test]
+    fn the_event_of_a_response_stream_is_one_by_its_name_and_by_its_error() {
+        let report = ErrorReport {
+            message: "late".into(),
+            kind: Some("upstream_error".into()),
+            code: Some("upstream_idle".into()),
+            param: None,
+            upstream: None,
+        };
+        let event = named_event(&report);
+        assert_eq!(event.event.as_deref(), Some("error"));
+        assert_eq!(
+            event.data,
+            r#"{"type":"error","code":"upstream_idle","message":"late","param":null,"error":{"message":"late","type":"upstream_error","param":null,"code":"upstream_idle"}}"#
         );
     }
 
@@ -92,7 +155,7 @@ mod tests {
             }),
         };
         assert_eq!(
-            text(&report),
+            event(&report).data,
             r#"{"error":{"message":"late","type":"upstream_error","param":null,"code":"upstream_idle"},"upstream":{"provider":"p","model":"m","status":200,"code":"upstream_idle"}}"#
         );
     }

@@ -1,13 +1,14 @@
 //! Chat completions, as a provider serves them.
 
-mod document;
-mod event;
-mod request;
+pub(super) mod document;
+pub(super) mod event;
+pub(super) mod request;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use super::paths;
 use crate::{
     completion::{CompletionRequest, TokenUsage, WireFormat},
     providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader},
@@ -23,8 +24,8 @@ impl Api for ChatCompletions {
         WireFormat::ChatCompletions
     }
 
-    fn path(&self, _: &VerifiedModel) -> Cow<'static, str> {
-        Cow::Borrowed("/chat/completions")
+    fn path(&self, model: &VerifiedModel) -> Cow<'static, str> {
+        paths::path("/chat/completions", model)
     }
 
     fn pass_body(&self, request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes> {
@@ -36,7 +37,7 @@ impl Api for ChatCompletions {
     }
 
     fn check_document(&self, document: &[u8]) -> Result<(), BadDocument> {
-        document::check(document)
+        document::check(document, "choices")
     }
 
     fn document_usage(&self, document: &[u8]) -> Option<TokenUsage> {

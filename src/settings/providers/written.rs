@@ -5,12 +5,15 @@ use crate::metadata::status_table::StatusLine;
 
 impl VerifiedProvider {
     /// The key of a rule of [`header_policy`](Self::header_policy), by its number: such as
-    /// `metadata.allow[3]` or `providers[0].metadata.allow[0]`.
+    /// `metadata.allow[3]` or `providers[0].metadata.allow[0]`, or `providers[0].preset`.
     #[must_use]
     pub fn rule_key(&self, rule: usize) -> String {
         match rule.checked_sub(self.shared_rules) {
             None => format!("metadata.allow[{rule}]"),
-            Some(own) => format!("{}.metadata.allow[{own}]", self.settings_key),
+            Some(own) if own < self.own_rules => {
+                format!("{}.metadata.allow[{own}]", self.settings_key)
+            }
+            Some(_) => format!("{}.preset", self.settings_key),
         }
     }
 
@@ -40,7 +43,7 @@ mod tests {
     use crate::{
         metadata::header_policy::{Fate, RuleOf},
         providers::ProviderId,
-        settings::Settings,
+        settings::{Settings, VerifiedProvider},
     };
 
     const WRITTEN: &str = r#"
@@ -58,6 +61,11 @@ mod tests {
         shared_quota = true
         metadata.allow = ["x-both", "x-own"]
         metadata.status = { "404" = 404, "4xx" = 400 }
+        [[providers]]
+        id = "known"
+        kind = "openai"
+        preset = "groq"
+        metadata.allow = ["x-own"]
         [[models]]
         id = "m"
         targets = [{ provider = "own", model = "text" }]
@@ -68,19 +76,23 @@ mod tests {
         let settings = Settings::from_toml(WRITTEN).unwrap();
         let settings = settings.verify(&HashMap::new()).unwrap();
         let own = &settings.providers[&ProviderId::new("own")];
-        let rule_key = |name: &'static str| {
+        let rule_key_of = |provider: &VerifiedProvider, name: &'static str| {
             let name = HeaderName::from_static(name);
-            match own.header_policy.for_key(None).judge(&name) {
+            match provider.header_policy.for_key(None).judge(&name) {
                 Fate::Passes {
                     rule: RuleOf::Provider(rule),
                     ..
-                } => own.rule_key(rule),
+                } => provider.rule_key(rule),
                 fate => panic!("{name}: {fate:?}"),
             }
         };
+        let rule_key = |name| rule_key_of(own, name);
         assert_eq!(rule_key("x-shared"), "metadata.allow[0]");
         assert_eq!(rule_key("x-both"), "metadata.allow[1]");
         assert_eq!(rule_key("x-own"), "providers[1].metadata.allow[1]");
+
+        let known = &settings.providers[&ProviderId::new("known")];
+        assert_eq!(rule_key_of(known, "x-groq-region"), "providers[2].preset");
 
         let status_key = |upstream| {
             let (_, line) = own.status_table.explain(upstream);

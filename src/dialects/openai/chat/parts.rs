@@ -15,7 +15,7 @@ use crate::{
 const REASONING: &[&str] = &["reasoning_content", "reasoning", "reasoning_details"];
 
 /// The text without the parts that the rules drop; every other byte stays.
-pub(super) fn without(text: &str, rules: &FilterRules) -> Edited {
+pub(in crate::dialects::openai) fn without(text: &str, rules: &FilterRules) -> Edited {
     let Ok(object) = RawObject::parse(text) else {
         return Edited::Same;
     };

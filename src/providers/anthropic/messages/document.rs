@@ -9,13 +9,7 @@ use crate::{
 /// Checks the syntax to the end, and that it is no error in the place of a message.
 pub(super) fn check(document: &[u8]) -> Result<(), BadDocument> {
     let text = std::str::from_utf8(document).map_err(|_| BadDocument::NoDocument)?;
-    let object = RawObject::parse(text).map_err(|error| {
-        if error.is_eof() {
-            BadDocument::CutShort
-        } else {
-            BadDocument::NoDocument
-        }
-    })?;
+    let object = RawObject::parse(text).map_err(|error| BadDocument::of_syntax(&error))?;
     if object
         .get("type")
         .is_some_and(|kind| kind.get() == "\"error\"")

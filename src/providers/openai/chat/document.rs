@@ -4,19 +4,16 @@ use crate::providers::error_body;
 use crate::{providers::BadDocument, raw_json::RawObject};
 
 /// Checks the syntax to the end, and that it is no error in the place of an answer: some providers
-/// tell of one under status 200.
-pub(super) fn check(document: &[u8]) -> Result<(), BadDocument> {
+/// tell of one under status 200. `answer` is the member that an answer has.
+pub(in crate::providers::openai) fn check(
+    document: &[u8],
+    answer: &str,
+) -> Result<(), BadDocument> {
     let text = std::str::from_utf8(document).map_err(|_| BadDocument::NoDocument)?;
     // awc could take a body that was cut short for a whole one, so the text itself must tell.
-    let object = RawObject::parse(text).map_err(|error| {
-        if error.is_eof() {
-            BadDocument::CutShort
-        } else {
-            BadDocument::NoDocument
-        }
-    })?;
+    let object = RawObject::parse(text).map_err(|error| BadDocument::of_syntax(&error))?;
     let has_answer = object
-        .get("choices")
+        .get(answer)
         .is_some_and(|choices| choices.get() != "null");
     let is_error = || {
         let wraps = object
@@ -36,6 +33,10 @@ pub(super) fn check(document: &[u8]) -> Result<(), BadDocument> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check(document: &[u8]) -> Result<(), BadDocument> {
+        super::check(document, "choices")
+    }
 
     #[test]
     fn an_answer_is_told_from_what_only_looks_like_one() {

@@ -19,7 +19,7 @@ const END_MARKER: &str = "[DONE]";
 
 /// Reads chat completion chunks and watches each choice finish.
 #[derive(Debug)]
-pub(super) struct ChatReader {
+pub(in crate::providers::openai) struct ChatReader {
     finished: Vec<bool>,
     has_content: bool,
     ended: bool,
@@ -27,7 +27,7 @@ pub(super) struct ChatReader {
 
 impl ChatReader {
     /// `choices` is how many alternatives the request asked for.
-    pub(super) fn new(choices: u32) -> Self {
+    pub(in crate::providers::openai) fn new(choices: u32) -> Self {
         Self {
             finished: vec![false; choices as usize],
             has_content: false,
@@ -99,7 +99,7 @@ impl EventReader for ChatReader {
 }
 
 /// The usage that a whole answer tells; it stands where a chunk has it.
-pub(super) fn document_usage(document: &[u8]) -> Option<TokenUsage> {
+pub(in crate::providers::openai) fn document_usage(document: &[u8]) -> Option<TokenUsage> {
     let document = RawObject::parse(std::str::from_utf8(document).ok()?).ok()?;
     told_usage(document.get("usage")?)
 }

@@ -11,7 +11,10 @@ use crate::{
 };
 
 /// The body in pieces: slices of what the client sent, with the edits between them.
-pub(super) fn edited(request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes> {
+pub(in crate::providers::openai) fn edited(
+    request: &CompletionRequest,
+    call: CallBody<'_>,
+) -> Vec<Bytes> {
     let asks = call.ask_for_usage && request.stream && !request.wants_usage;
     splice::splice(request, call.model, asks.then(|| include_usage(request)))
 }

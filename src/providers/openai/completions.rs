@@ -1,0 +1,50 @@
+//! The older completions, of a prompt and not of messages. Their chunks and documents are those of
+//! chat completions but for the text, which both readers know.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::{
+    chat::{document, event, request},
+    paths,
+};
+use crate::{
+    completion::{CompletionRequest, TokenUsage, WireFormat},
+    providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader},
+    settings::VerifiedModel,
+};
+
+/// `POST /completions`.
+#[derive(Debug)]
+pub(super) struct Completions;
+
+impl Api for Completions {
+    fn format(&self) -> WireFormat {
+        WireFormat::Completions
+    }
+
+    fn path(&self, model: &VerifiedModel) -> Cow<'static, str> {
+        paths::path("/completions", model)
+    }
+
+    fn pass_body(&self, request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes> {
+        request::edited(request, call)
+    }
+
+    fn event_reader(&self, request: &CompletionRequest) -> Box<dyn EventReader> {
+        Box::new(event::ChatReader::new(request.choices))
+    }
+
+    fn check_document(&self, document: &[u8]) -> Result<(), BadDocument> {
+        document::check(document, "choices")
+    }
+
+    fn document_usage(&self, document: &[u8]) -> Option<TokenUsage> {
+        event::document_usage(document)
+    }
+
+    fn translator(&self) -> Option<&'static dyn ApiTranslator> {
+        None
+    }
+}

@@ -1,0 +1,49 @@
+//! Embeddings: one document, never a stream.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::{
+    chat::{document, event},
+    paths,
+};
+use crate::{
+    completion::{CompletionRequest, TokenUsage, WireFormat},
+    providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader, splice},
+    settings::VerifiedModel,
+};
+
+/// `POST /embeddings`.
+#[derive(Debug)]
+pub(super) struct Embeddings;
+
+impl Api for Embeddings {
+    fn format(&self) -> WireFormat {
+        WireFormat::Embeddings
+    }
+
+    fn path(&self, model: &VerifiedModel) -> Cow<'static, str> {
+        paths::path("/embeddings", model)
+    }
+
+    fn pass_body(&self, request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes> {
+        splice::splice(request, call.model, None)
+    }
+
+    fn event_reader(&self, request: &CompletionRequest) -> Box<dyn EventReader> {
+        Box::new(event::ChatReader::new(request.choices))
+    }
+
+    fn check_document(&self, document: &[u8]) -> Result<(), BadDocument> {
+        document::check(document, "data")
+    }
+
+    fn document_usage(&self, document: &[u8]) -> Option<TokenUsage> {
+        event::document_usage(document)
+    }
+
+    fn translator(&self) -> Option<&'static dyn ApiTranslator> {
+        None
+    }
+}

@@ -1,0 +1,177 @@
+//! What is known of OpenAI-compatible providers, as data: a new one is a new line here.
+
+use crate::{
+    completion::WireFormat::{self, ChatCompletions, Completions, Embeddings, Responses},
+    providers::CredentialStyle::{self, ApiKey, Bearer},
+};
+
+/// What a provider of kind `openai` is taken to be where its own settings say nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Preset {
+    /// Setting `providers.preset`.
+    pub name: &'static str,
+    /// Where it is; `None`: everyone has another address.
+    pub base_url: Option<&'static str>,
+    /// How it is told the key.
+    pub credentials: CredentialStyle,
+    /// What passes of its heads beside `metadata.allow`: names, and prefixes that end in `*`.
+    pub allow: &'static [&'static str],
+    /// The data of the event that ends its streams. All of these send it, and a stream may also end
+    /// without it once every choice is finished.
+    pub end_marker: &'static str,
+    /// Whether it is asked for usage in a stream (`stream_options.include_usage`), which a client who
+    /// did not ask never sees.
+    pub usage_request: bool,
+    /// Which of OpenAI's APIs it has.
+    pub apis: &'static [WireFormat],
+    /// Where they stand.
+    pub paths: Paths,
+}
+
+/// Where a provider's APIs stand below its base URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paths {
+    /// As OpenAI has them.
+    Plain,
+    /// As Azure has them: below the deployment, with an `api-version`, where the settings name one;
+    /// else below `/openai/v1`.
+    Azure,
+}
+
+const DONE: &str = "[DONE]";
+
+/// A provider of which only the protocol is known. What it does not have it answers for itself; but
+/// responses, which many lack, are translated for it.
+pub static COMPATIBLE: Preset = Preset {
+    name: "",
+    base_url: None,
+    credentials: Bearer,
+    allow: &[],
+    end_marker: DONE,
+    usage_request: false,
+    apis: &[ChatCompletions, Completions, Embeddings],
+    paths: Paths::Plain,
+};
+
+/// The providers that have a name here, from their API references and those of their servers' sources
+/// (read November 2026).
+pub static PRESETS: &[Preset] = &[
+    Preset {
+        name: "openai",
+        base_url: Some("https://api.openai.com/v1"),
+        usage_request: true,
+        apis: &[ChatCompletions, Completions, Responses, Embeddings],
+        ..COMPATIBLE
+    },
+    Preset {
+        name: "azure-openai",
+        credentials: ApiKey,
+        allow: &["x-ms-*", "apim-request-id", "azureml-*"],
+        usage_request: true,
+        apis: &[ChatCompletions, Completions, Responses, Embeddings],
+        paths: Paths::Azure,
+        ..COMPATIBLE
+    },
+    Preset {
+        name: "fireworks",
+        base_url: Some("https://api.fireworks.ai/inference/v1"),
+        allow: &["fireworks-*"],
+        usage_request: true,
+        apis: &[ChatCompletions, Completions, Responses, Embeddings],
+        ..COMPATIBLE
+    },
+    Preset {
+        name: "groq",
+        base_url: Some("https://api.groq.com/openai/v1"),
+        allow: &["x-groq-*"],
+        usage_request: true,
+        apis: &[ChatCompletions, Responses],
+        ..COMPATIBLE
+    },
+    // Its streams tell usage without being asked, and it refuses members that it does not know.
+    Preset {
+        name: "mistral",
+        base_url: Some("https://api.mistral.ai/v1"),
+        allow: &["mistral-*", "x-kong-request-id"],
+        apis: &[ChatCompletions, Embeddings],
+        ..COMPATIBLE
+    },
+    Preset {
+        name: "together",
+        base_url: Some("https://api.together.xyz/v1"),
+        usage_request: true,
+        ..COMPATIBLE
+    },
+    Preset {
+        name: "deepseek",
+        base_url: Some("https://api.deepseek.com/v1"),
+        allow: &["x-ds-*"],
+        usage_request: true,
+        apis: &[ChatCompletions],
+        ..COMPATIBLE
+    },
+    Preset {
+        name: "openrouter",
+        base_url: Some("https://openrouter.ai/api/v1"),
+        allow: &["x-generation-id"],
+        usage_request: true,
+        apis: &[ChatCompletions, Completions, Responses, Embeddings],
+        ..COMPATIBLE
+    },
+    Preset {
+        name: "xai",
+        base_url: Some("https://api.x.ai/v1"),
+        usage_request: true,
+        apis: &[ChatCompletions, Completions, Responses],
+        ..COMPATIBLE
+    },
+    Preset {
+        name: "vllm",
+        usage_request: true,
+        apis: &[ChatCompletions, Completions, Responses, Embeddings],
+        ..COMPATIBLE
+    },
+    Preset {
+        name: "ollama",
+        base_url: Some("http://127.0.0.1:11434/v1"),
+        usage_request: true,
+        apis: &[ChatCompletions, Completions, Embeddings],
+        ..COMPATIBLE
+    },
+    Preset {
+        name: "llama.cpp",
+        base_url: Some("http://127.0.0.1:8080/v1"),
+        usage_request: true,
+        apis: &[ChatCompletions, Completions, Embeddings],
+        ..COMPATIBLE
+    },
+];
+
+/// The preset of that name.
+#[must_use]
+pub fn preset(name: &str) -> Option<&'static Preset> {
+    PRESETS.iter().find(|preset| preset.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_has_a_name_of_its_own_and_chat_completions() {
+        for (index, preset) in PRESETS.iter().enumerate() {
+            assert!(!preset.name.is_empty());
+            assert!(preset.apis.contains(&ChatCompletions), "{}", preset.name);
+            let first = PRESETS.iter().position(|other| other.name == preset.name);
+            assert_eq!(first, Some(index), "{}", preset.name);
+            let is_local = |url: &str| url.starts_with("http://127.0.0.1:");
+            assert!(
+                preset
+                    .base_url
+                    .is_none_or(|url| url.starts_with("https://") || is_local(url)),
+                "{}",
+                preset.name
+            );
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Responses, as a provider serves them. Nothing is translated into them: whoever has them has chat
+//! completions too.
+
+mod event;
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::paths;
+use crate::{
+    completion::{CompletionRequest, TokenUsage, WireFormat},
+    providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader, splice},
+    settings::VerifiedModel,
+};
+
+/// `POST /responses`.
+#[derive(Debug)]
+pub(super) struct Responses;
+
+impl Api for Responses {
+    fn format(&self) -> WireFormat {
+        WireFormat::Responses
+    }
+
+    fn path(&self, model: &VerifiedModel) -> Cow<'static, str> {
+        paths::path("/responses", model)
+    }
+
+    fn pass_body(&self, request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes> {
+        splice::splice(request, call.model, None)
+    }
+
+    fn event_reader(&self, _: &CompletionRequest) -> Box<dyn EventReader> {
+        Box::new(event::ResponseReader::default())
+    }
+
+    fn check_document(&self, document: &[u8]) -> Result<(), BadDocument> {
+        event::check_document(document)
+    }
+
+    fn document_usage(&self, document: &[u8]) -> Option<TokenUsage> {
+        event::document_usage(document)
+    }
+
+    fn translator(&self) -> Option<&'static dyn ApiTranslator> {
+        None
+    }
+}
