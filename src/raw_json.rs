@@ -49,6 +49,12 @@ impl<'a> RawObject<'a> {
         self.members.iter().filter(|(key, _)| key == name).count() > 1
     }
 
+    /// Its members in the order they stand; one that is repeated stands there each time.
+    #[must_use]
+    pub fn into_members(self) -> Vec<(Cow<'a, str>, &'a RawValue)> {
+        self.members
+    }
+
     /// Whether it has no member.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -5,6 +5,7 @@ mod chat;
 mod completions;
 mod embeddings;
 mod error;
+mod fields;
 mod models;
 mod responses;
 

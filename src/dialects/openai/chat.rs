@@ -1,16 +1,23 @@
 //! `/v1/chat/completions`.
 
+mod conversation;
+mod document;
 mod parts;
 mod request;
+#[cfg(test)]
+mod round_trip;
+mod wire;
+mod writer;
 
 use bytes::Bytes;
 
 use super::error;
 use crate::{
-    completion::{CompletionRequest, WireFormat},
-    dialects::{Dialect, DialectTranslator, Edited},
+    completion::{CompletionRequest, Conversation, WireFormat},
+    dialects::{AnswerContext, AnswerWriter, Dialect, DialectTranslator, Edited},
     error::{ErrorReport, RequestError},
     settings::FilterRules,
+    translation::Losses,
     upstream::sse_decoder::SseEvent,
 };
 
@@ -51,6 +58,24 @@ impl Dialect for ChatCompletions {
     }
 
     fn translator(&self) -> Option<&'static dyn DialectTranslator> {
-        None
+        Some(&Self)
+    }
+}
+
+impl DialectTranslator for ChatCompletions {
+    fn read_request<'a>(
+        &self,
+        body: &'a str,
+        losses: &mut Losses,
+    ) -> Result<Conversation<'a>, RequestError> {
+        conversation::read(body, losses)
+    }
+
+    fn answer_writer(
+        &self,
+        request: &CompletionRequest,
+        about: AnswerContext<'_>,
+    ) -> Box<dyn AnswerWriter> {
+        Box::new(writer::ChatWriter::new(request, about))
     }
 }
