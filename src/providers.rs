@@ -170,6 +170,8 @@ pub struct CallBody<'a> {
     pub stream: bool,
     /// Whether to ask for token usage at the end of a stream (`usage_request`).
     pub ask_for_usage: bool,
+    /// What a server of chat completions takes, for a request that is translated for it.
+    pub quirks: openai::ChatQuirks,
 }
 
 /// Reads the events of one answer in turn and remembers what they said about its end.

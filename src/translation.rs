@@ -9,7 +9,9 @@ use crate::{
     completion::{Answer, CompletionRequest, Delta, PartKind},
     dialects::{AnswerContext, AnswerWriter, Dialect},
     error::RequestError,
-    providers::{self, Api, ApiTranslator, BadDocument, BadEvent, CallBody, DeltaReader},
+    providers::{
+        self, Api, ApiTranslator, BadDocument, BadEvent, CallBody, DeltaReader, openai::ChatQuirks,
+    },
     settings::{FilterRules, VerifiedModel},
     upstream::sse_decoder::SseEvent,
 };
@@ -53,6 +55,7 @@ impl Passage {
             model: &model.upstream_model,
             stream: request.stream,
             ask_for_usage: provider.usage_request,
+            quirks: ChatQuirks::default(),
         };
         if api.format() == dialect.format() {
             return Ok(Self {

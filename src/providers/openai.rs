@@ -15,6 +15,8 @@ use crate::{
     settings::VerifiedProvider,
 };
 
+pub use chat::ChatQuirks;
+
 /// A provider that speaks the OpenAI API.
 #[derive(Debug)]
 pub struct OpenAi;

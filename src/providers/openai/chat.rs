@@ -1,8 +1,16 @@
 //! Chat completions, as a provider serves them.
 
+mod answer;
+mod deltas;
 pub(super) mod document;
 pub(super) mod event;
+mod finish;
+mod quirks;
 pub(super) mod request;
+mod thought;
+pub(super) mod usage;
+mod wire;
+mod write_request;
 
 use std::borrow::Cow;
 
@@ -10,10 +18,14 @@ use bytes::Bytes;
 
 use super::paths;
 use crate::{
-    completion::{CompletionRequest, TokenUsage, WireFormat},
-    providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader},
+    completion::{Answer, CompletionRequest, Conversation, TokenUsage, WireFormat},
+    error::RequestError,
+    providers::{Api, ApiTranslator, BadDocument, CallBody, DeltaReader, EventReader},
     settings::VerifiedModel,
+    translation::Losses,
 };
+
+pub use quirks::ChatQuirks;
 
 /// `POST /chat/completions`.
 #[derive(Debug)]
@@ -41,10 +53,33 @@ impl Api for ChatCompletions {
     }
 
     fn document_usage(&self, document: &[u8]) -> Option<TokenUsage> {
-        event::document_usage(document)
+        usage::of_document(document)
     }
 
     fn translator(&self) -> Option<&'static dyn ApiTranslator> {
-        None
+        Some(&Self)
+    }
+}
+
+impl ApiTranslator for ChatCompletions {
+    fn write_request(
+        &self,
+        conversation: Conversation<'_>,
+        call: CallBody<'_>,
+        losses: &mut Losses,
+    ) -> Result<Bytes, RequestError> {
+        write_request::write(conversation, call, losses)
+    }
+
+    fn delta_reader(&self) -> Box<dyn DeltaReader> {
+        Box::new(deltas::ChatDeltas::default())
+    }
+
+    fn read_document<'a>(
+        &self,
+        document: &'a str,
+        losses: &mut Losses,
+    ) -> Result<Answer<'a>, BadDocument> {
+        answer::read(document, losses)
     }
 }

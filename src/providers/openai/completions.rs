@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{
-    chat::{document, event, request},
+    chat::{document, event, request, usage},
     paths,
 };
 use crate::{
@@ -41,7 +41,7 @@ impl Api for Completions {
     }
 
     fn document_usage(&self, document: &[u8]) -> Option<TokenUsage> {
-        event::document_usage(document)
+        usage::of_document(document)
     }
 
     fn translator(&self) -> Option<&'static dyn ApiTranslator> {

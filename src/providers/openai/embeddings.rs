@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{
-    chat::{document, event},
+    chat::{document, event, usage},
     paths,
 };
 use crate::{
@@ -40,7 +40,7 @@ impl Api for Embeddings {
     }
 
     fn document_usage(&self, document: &[u8]) -> Option<TokenUsage> {
-        event::document_usage(document)
+        usage::of_document(document)
     }
 
     fn translator(&self) -> Option<&'static dyn ApiTranslator> {

@@ -5,6 +5,7 @@ mod glance;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::{usage, wire::carries};
 use crate::providers::error_body;
 use crate::{
     completion::{CompletionEvent, EventKind, TokenUsage},
@@ -64,7 +65,7 @@ impl ChatReader {
             let error = error.unwrap_or_else(|| error_body::from_body(data.as_bytes()));
             return Ok((EventKind::Error(Box::new(error)), None));
         }
-        let usage = chunk.usage.and_then(told_usage);
+        let usage = usage::told(chunk.usage, chunk.x_groq);
         let choices = chunk.choices.unwrap_or_default();
         for choice in choices
             .iter()
@@ -98,29 +99,6 @@ impl EventReader for ChatReader {
     }
 }
 
-/// The usage that a whole answer tells; it stands where a chunk has it.
-pub(in crate::providers::openai) fn document_usage(document: &[u8]) -> Option<TokenUsage> {
-    let document = RawObject::parse(std::str::from_utf8(document).ok()?).ok()?;
-    told_usage(document.get("usage")?)
-}
-
-fn told_usage(usage: &RawValue) -> Option<TokenUsage> {
-    let usage: Usage = serde_json::from_str(usage.get()).ok()?;
-    Some(TokenUsage {
-        prompt_tokens: usage.prompt_tokens,
-        completion_tokens: usage.completion_tokens,
-        cached_tokens: usage
-            .prompt_tokens_details
-            .and_then(|details| details.cached_tokens)
-            .unwrap_or(0),
-        cache_write_tokens: 0,
-        reasoning_tokens: usage
-            .completion_tokens_details
-            .and_then(|details| details.reasoning_tokens)
-            .unwrap_or(0),
-    })
-}
-
 /// The fields of a chunk that Herald acts on (OpenAI API reference, "Chat completion chunk object",
 /// read November 2026; `text` is that of the older completions).
 #[derive(Deserialize)]
@@ -133,6 +111,8 @@ struct Chunk<'a> {
     object: Option<&'a RawValue>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    x_groq: Option<&'a RawValue>,
 }
 
 impl Chunk<'_> {
@@ -201,31 +181,6 @@ impl Delta<'_> {
         .into_iter()
         .any(carries)
     }
-}
-
-#[derive(Deserialize)]
-struct Usage {
-    #[serde(default)]
-    prompt_tokens: u64,
-    #[serde(default)]
-    completion_tokens: u64,
-    prompt_tokens_details: Option<PromptDetails>,
-    completion_tokens_details: Option<CompletionDetails>,
-}
-
-#[derive(Deserialize)]
-struct PromptDetails {
-    cached_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct CompletionDetails {
-    reasoning_tokens: Option<u64>,
-}
-
-/// Whether a value holds anything: present, not null, and not an empty string, list or object.
-fn carries(value: Option<&RawValue>) -> bool {
-    value.is_some_and(|value| !matches!(value.get(), "null" | r#""""# | "[]" | "{}"))
 }
 
 #[cfg(test)]
@@ -338,6 +293,64 @@ mod tests {
         let mut reader = ChatReader::new(2);
         assert_eq!(reader.read(event(" [DONE] ")).unwrap().kind, EventKind::End);
         assert!(reader.is_complete());
+    }
+
+    #[test]
+    fn an_error_event_and_then_the_end_of_bytes_is_no_whole_answer() {
+        let mut reader = ChatReader::new(1);
+        reader
+            .read(event(r#"{"choices":[{"delta":{"content":"H"}}]}"#))
+            .unwrap();
+        let raw = SseEvent {
+            event: Some("error".into()),
+            id: None,
+            data: r#"{"error":{"message":"over capacity","type":"internal_server_error"}}"#.into(),
+        };
+        let kind = reader.read(raw).unwrap().kind;
+        assert!(matches!(kind, EventKind::Error(error) if error.message == "over capacity"));
+        assert!(!reader.is_complete());
+    }
+
+    #[test]
+    fn line_separators_and_spaces_around_the_json_change_nothing() {
+        let chunk = "{\"choices\":[{\"delta\":{\"content\":\"a\u{2028}b\u{2029}\"}}]}";
+        let spaced = format!("  {chunk} \t ");
+        let mut reader = ChatReader::new(1);
+        // The second is passed on at a glance, the first is read.
+        for _ in 0..2 {
+            for data in [chunk, &spaced] {
+                assert_eq!(reader.read(event(data)).unwrap().kind, EventKind::Content);
+            }
+        }
+    }
+
+    #[test]
+    fn a_chunk_that_comes_twice_is_read_twice() {
+        let finish = r#"{"choices":[{"delta":{"content":""},"finish_reason":"stop"}]}"#;
+        let mut reader = ChatReader::new(1);
+        for _ in 0..2 {
+            assert_eq!(reader.read(event(finish)).unwrap().kind, EventKind::Content);
+            assert!(reader.is_complete());
+        }
+    }
+
+    #[test]
+    fn usage_is_read_beside_content_and_where_groq_has_it() {
+        let told = |data: &str| {
+            let mut reader = ChatReader::new(1);
+            let content = r#"{"choices":[{"delta":{"content":"H"}}]}"#;
+            reader.read(event(content)).unwrap();
+            let read = reader.read(event(data)).unwrap();
+            (read.kind, read.usage.map(|usage| usage.completion_tokens))
+        };
+        for data in [
+            r#"{"choices":[{"delta":{"content":"H"}}],"usage":{"prompt_tokens":3,"completion_tokens":5}}"#,
+            r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"x_groq":{"id":"r","usage":{"completion_tokens":5}}}"#,
+        ] {
+            assert_eq!(told(data), (EventKind::Content, Some(5)), "{data}");
+        }
+        let alone = r#"{"choices":[],"x_groq":{"usage":{"completion_tokens":5}}}"#;
+        assert_eq!(told(alone), (EventKind::Usage, Some(5)));
     }
 
     #[test]

@@ -1,0 +1,153 @@
+//! A conversation as the body of a call.
+
+mod assistant;
+mod messages;
+mod reasoning;
+mod wire;
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use crate::{
+    completion::{AnswerShape, Conversation, Tool, ToolChoice},
+    error::RequestError,
+    providers::{CallBody, openai::ChatQuirks},
+    translation::Losses,
+};
+use wire::{
+    Body, FunctionWire, JsonSchema, Named, ResponseFormat, StreamOptions, ToolChoiceWire, ToolWire,
+};
+
+/// The name of a schema that has none: OpenAI requires one.
+const SCHEMA_NAME: &str = "answer";
+
+/// Writes the body; what there is no place for is noted as lost.
+pub(super) fn write(
+    mut conversation: Conversation<'_>,
+    call: CallBody<'_>,
+    losses: &mut Losses,
+) -> Result<Bytes, RequestError> {
+    let quirks = &call.quirks;
+    let more = more(&mut conversation, quirks, losses);
+    for (name, _) in &conversation.others {
+        losses.add(name);
+    }
+    let has_tools = !conversation.tools.is_empty();
+    let tools = conversation.tools.into_iter();
+    let body = Body {
+        model: call.model,
+        messages: messages::write(conversation.turns, quirks, losses),
+        tools: tools.map(|tool| tool_wire(tool, losses)).collect(),
+        // OpenAI refuses both where there are no tools, and without any they choose nothing.
+        tool_choice: conversation
+            .tool_choice
+            .filter(|choice| has_tools || !matches!(choice, ToolChoice::Auto | ToolChoice::None))
+            .map(tool_choice),
+        parallel_tool_calls: conversation.parallel_tool_calls.filter(|_| has_tools),
+        response_format: response_format(conversation.shape),
+        reasoning_effort: reasoning::effort(conversation.reasoning, quirks, losses),
+        max_tokens: conversation
+            .max_tokens
+            .map(|most| (quirks.max_tokens, most)),
+        stop: conversation.stop,
+        temperature: conversation.temperature,
+        top_p: conversation.top_p,
+        top_k: conversation.top_k.filter(|_| {
+            if !quirks.top_k {
+                losses.add("top_k");
+            }
+            quirks.top_k
+        }),
+        user: conversation.end_user,
+        stream: call.stream.then_some(true),
+        stream_options: (call.stream && call.ask_for_usage).then_some(StreamOptions {
+            include_usage: true,
+        }),
+        more,
+    };
+    let text = serde_json::to_vec(&body)
+        .expect("all keys are strings, and nothing in it refuses to be written");
+    Ok(Bytes::from(text))
+}
+
+/// The members that pass as they are. What says nothing else than its absence is taken and not sent.
+fn more<'a>(
+    conversation: &mut Conversation<'a>,
+    quirks: &ChatQuirks,
+    losses: &mut Losses,
+) -> Vec<(&'static str, &'a RawValue)> {
+    let is_neutral = |(name, value): &(Cow<'_, str>, &RawValue)| {
+        value.get() == "null" || (name == "store" && value.get() == "false")
+    };
+    conversation.others.retain(|member| !is_neutral(member));
+    let mut more = Vec::new();
+    for &name in quirks.passes {
+        if let Some(value) = conversation.take_other(name) {
+            if name == "service_tier" && !is_service_tier(value) {
+                losses.add(name);
+            } else {
+                more.push((name, value));
+            }
+        }
+    }
+    more
+}
+
+/// Whether OpenAI knows the tier; Anthropic's member of that name has other words.
+fn is_service_tier(value: &RawValue) -> bool {
+    const TIERS: [&str; 5] = ["auto", "default", "flex", "priority", "scale"];
+    let tier: Result<&str, _> = serde_json::from_str(value.get());
+    tier.is_ok_and(|tier| TIERS.contains(&tier))
+}
+
+fn tool_wire<'a>(tool: Tool<'a>, losses: &mut Losses) -> ToolWire<FunctionWire<'a>> {
+    if tool.cache_control.is_some() {
+        losses.add("cache_control");
+    }
+    ToolWire {
+        kind: "function",
+        function: FunctionWire {
+            name: tool.name,
+            description: tool.description,
+            parameters: tool.parameters,
+            strict: tool.strict,
+        },
+    }
+}
+
+fn response_format(shape: AnswerShape<'_>) -> Option<ResponseFormat<'_>> {
+    match shape {
+        AnswerShape::Text => None,
+        AnswerShape::JsonObject => Some(ResponseFormat::JsonObject),
+        AnswerShape::JsonSchema {
+            name,
+            description,
+            schema,
+            strict,
+        } => Some(ResponseFormat::JsonSchema {
+            json_schema: JsonSchema {
+                name: name.unwrap_or(Cow::Borrowed(SCHEMA_NAME)),
+                description,
+                schema,
+                strict,
+            },
+        }),
+    }
+}
+
+fn tool_choice(choice: ToolChoice<'_>) -> ToolChoiceWire<'_> {
+    match choice {
+        ToolChoice::Auto => ToolChoiceWire::Word("auto"),
+        ToolChoice::None => ToolChoiceWire::Word("none"),
+        ToolChoice::Required => ToolChoiceWire::Word("required"),
+        ToolChoice::Function(name) => ToolChoiceWire::Function(ToolWire {
+            kind: "function",
+            function: Named { name },
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;
