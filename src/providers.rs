@@ -20,7 +20,7 @@ use crate::{
         WireFormat,
     },
     error::RequestError,
-    settings::{ProviderKind, VerifiedModel, VerifiedProvider},
+    settings::{AnthropicSettings, ProviderKind, VerifiedModel, VerifiedProvider},
     translation::Losses,
     upstream::sse_decoder::SseEvent,
 };
@@ -170,8 +170,18 @@ pub struct CallBody<'a> {
     pub stream: bool,
     /// Whether to ask for token usage at the end of a stream (`usage_request`).
     pub ask_for_usage: bool,
-    /// What a server of chat completions takes, for a request that is translated for it.
-    pub quirks: openai::ChatQuirks,
+    /// What the provider takes of a request that is written anew for it.
+    pub terms: Terms,
+}
+
+/// What a provider takes of requests that are told in our words and written anew for it; each API looks
+/// at its own part.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// A server of chat completions.
+    pub chat: openai::ChatQuirks,
+    /// A server of Anthropic's messages.
+    pub messages: AnthropicSettings,
 }
 
 /// Reads the events of one answer in turn and remembers what they said about its end.

@@ -9,9 +9,7 @@ use crate::{
     completion::{Answer, CompletionRequest, Delta, PartKind},
     dialects::{AnswerContext, AnswerWriter, Dialect},
     error::RequestError,
-    providers::{
-        self, Api, ApiTranslator, BadDocument, BadEvent, CallBody, DeltaReader, openai::ChatQuirks,
-    },
+    providers::{self, Api, ApiTranslator, BadDocument, BadEvent, CallBody, DeltaReader},
     settings::{FilterRules, VerifiedModel},
     upstream::sse_decoder::SseEvent,
 };
@@ -55,7 +53,7 @@ impl Passage {
             model: &model.upstream_model,
             stream: request.stream,
             ask_for_usage: provider.usage_request,
-            quirks: ChatQuirks::default(),
+            terms: provider.terms,
         };
         if api.format() == dialect.format() {
             return Ok(Self {

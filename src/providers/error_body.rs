@@ -12,8 +12,8 @@ const MAX_WORD: usize = 128;
 /// hold up every stream of the worker.
 const MAX_READ: usize = 4 * MAX_MESSAGE;
 
-/// The HTTP status that an error's `type` or `code` stands for, as the OpenAI reference and the
-/// compatible servers use them (read November 2026). Where none is known the caller decides.
+/// The HTTP status that an error's `type` or `code` stands for, as the references of OpenAI and
+/// Anthropic and the compatible servers have them (read November 2026). Where none is known the caller decides.
 const STATUS_BY_WORD: &[(&str, u16)] = &[
     ("invalid_request_error", 400),
     ("context_length_exceeded", 400),
@@ -22,10 +22,12 @@ const STATUS_BY_WORD: &[(&str, u16)] = &[
     ("authentication_error", 401),
     ("invalid_api_key", 401),
     ("insufficient_credits", 402),
+    ("billing_error", 402),
     ("permission_error", 403),
     ("permission_denied", 403),
     ("not_found_error", 404),
     ("model_not_found", 404),
+    ("conflict_error", 409),
     ("request_too_large", 413),
     ("rate_limit_error", 429),
     ("rate_limit_exceeded", 429),
@@ -226,6 +228,36 @@ mod tests {
             br#"{"error":{"message":"m","type":"server_error","code":"rate_limit_exceeded"}}"#,
         );
         assert_eq!(error.status, Some(429));
+    }
+
+    #[test]
+    fn each_type_of_anthropics_names_its_status_and_the_request_id_beside_is_left_alone() {
+        for (kind, status) in [
+            ("invalid_request_error", 400),
+            ("authentication_error", 401),
+            ("billing_error", 402),
+            ("permission_error", 403),
+            ("not_found_error", 404),
+            ("conflict_error", 409),
+            ("request_too_large", 413),
+            ("rate_limit_error", 429),
+            ("api_error", 500),
+            ("timeout_error", 504),
+            ("overloaded_error", 529),
+        ] {
+            let body = json!({
+                "type": "error",
+                "error": { "type": kind, "message": "why" },
+                "request_id": "req_1",
+            });
+            let expected = ProviderError {
+                status: Some(status),
+                message: "why".to_owned(),
+                kind: Some(kind.to_owned()),
+                ..ProviderError::default()
+            };
+            assert_eq!(from_body(body.to_string().as_bytes()), expected);
+        }
     }
 
     #[test]

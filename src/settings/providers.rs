@@ -1,5 +1,6 @@
 //! `[[providers]]`: who serves, where, and with which key.
 
+mod anthropic;
 mod base_url;
 mod extra_headers;
 mod transport;
@@ -12,6 +13,7 @@ use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+pub use anthropic::{AnthropicSettings, ThinkingStyle};
 pub(super) use transport::{MAX_ROOTS_BYTES, Tls};
 
 use super::{
@@ -29,7 +31,7 @@ use crate::{
         status_table::StatusTable,
     },
     providers::{
-        CredentialStyle, ProviderId, anthropic,
+        CredentialStyle, ProviderId, Terms,
         openai::presets::{COMPATIBLE, PRESETS, Paths, Preset, preset},
         protocol,
     },
@@ -61,6 +63,9 @@ pub(super) struct ProviderSection {
     max_open: Option<u64>,
     #[schemars(range(min = 1, max = 1_000_000))]
     max_waiting: Option<u64>,
+    #[schemars(range(min = 1, max = 1_000_000))]
+    max_tokens: Option<u64>,
+    thinking: Option<ThinkingStyle>,
     #[serde(default)]
     pub(super) metadata: ProviderMetadata,
 }
@@ -97,6 +102,8 @@ pub struct VerifiedProvider {
     pub settings_key: String,
     /// What it speaks. Setting `providers.kind`.
     pub kind: ProviderKind,
+    /// What requests say that are written for Anthropic; the defaults for a provider of another kind.
+    pub terms: Terms,
     /// The path of `providers.base_url`, such as `/v1`: empty, or begins with a slash and ends
     /// without one.
     pub base_path: String,
@@ -225,6 +232,10 @@ impl ProviderSection {
             preset,
             apis: self.apis(preset),
             api_version: self.api_version.clone(),
+            terms: Terms {
+                chat: preset.quirks,
+                messages: AnthropicSettings::new(self.max_tokens, self.thinking),
+            },
             base_path,
             api_key: match api_key {
                 Some(secret) => Some(secret?),
@@ -292,7 +303,11 @@ impl ProviderSection {
     ) -> ProviderKind {
         let strangers: &[(&str, bool)] = match self.kind {
             _ if !is_known => &[],
-            KindWord::OpenAi => &[("recordings", self.recordings.is_some())],
+            KindWord::OpenAi => &[
+                ("recordings", self.recordings.is_some()),
+                ("max_tokens", self.max_tokens.is_some()),
+                ("thinking", self.thinking.is_some()),
+            ],
             KindWord::Anthropic => &[
                 ("recordings", self.recordings.is_some()),
                 ("preset", self.preset.is_some()),
@@ -300,6 +315,8 @@ impl ProviderSection {
                 ("usage_request", self.usage_request.is_some()),
             ],
             KindWord::Replay => &[
+                ("max_tokens", self.max_tokens.is_some()),
+                ("thinking", self.thinking.is_some()),
                 ("base_url", self.base_url.is_some()),
                 ("api_key", self.api_key.is_some()),
                 ("ca_file", self.ca_file.is_some()),
@@ -336,7 +353,7 @@ impl ProviderSection {
         problems: &mut Problems<'_>,
     ) -> Option<(String, Transport)> {
         let known = match self.kind {
-            KindWord::Anthropic => Some(anthropic::BASE_URL),
+            KindWord::Anthropic => Some(crate::providers::anthropic::BASE_URL),
             _ => preset.base_url,
         };
         let Some(written) = self.base_url.as_deref().or(known) else {

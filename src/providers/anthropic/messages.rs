@@ -1,16 +1,22 @@
-//! Messages, as Anthropic serves them.
+//! Messages, as Anthropic serves them (API reference, "Messages", read November 2026).
 
-mod document;
-mod event;
+mod answer;
+mod delta;
+pub(super) mod document;
+pub(super) mod event;
+mod request;
+mod usage;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
 use crate::{
-    completion::{CompletionRequest, TokenUsage, WireFormat},
-    providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader, splice},
+    completion::{Answer, CompletionRequest, Conversation, TokenUsage, WireFormat},
+    error::RequestError,
+    providers::{Api, ApiTranslator, BadDocument, CallBody, DeltaReader, EventReader, splice},
     settings::VerifiedModel,
+    translation::Losses,
 };
 
 /// `POST /messages`.
@@ -43,6 +49,29 @@ impl Api for Messages {
     }
 
     fn translator(&self) -> Option<&'static dyn ApiTranslator> {
-        None
+        Some(&Self)
+    }
+}
+
+impl ApiTranslator for Messages {
+    fn write_request(
+        &self,
+        conversation: Conversation<'_>,
+        call: CallBody<'_>,
+        losses: &mut Losses,
+    ) -> Result<Bytes, RequestError> {
+        request::write(conversation, call, losses)
+    }
+
+    fn delta_reader(&self) -> Box<dyn DeltaReader> {
+        Box::new(delta::MessageDeltas::default())
+    }
+
+    fn read_document<'a>(
+        &self,
+        document: &'a str,
+        losses: &mut Losses,
+    ) -> Result<Answer<'a>, BadDocument> {
+        answer::read(document, losses)
     }
 }

@@ -2,7 +2,10 @@
 
 use crate::{
     completion::WireFormat::{self, ChatCompletions, Completions, Embeddings, Responses},
-    providers::CredentialStyle::{self, ApiKey, Bearer},
+    providers::{
+        CredentialStyle::{self, ApiKey, Bearer},
+        openai::ChatQuirks,
+    },
 };
 
 /// What a provider of kind `openai` is taken to be where its own settings say nothing.
@@ -26,6 +29,8 @@ pub struct Preset {
     pub apis: &'static [WireFormat],
     /// Where they stand.
     pub paths: Paths,
+    /// What it takes of a request that is translated for it.
+    pub quirks: ChatQuirks,
 }
 
 /// Where a provider's APIs stand below its base URL.
@@ -51,6 +56,7 @@ pub static COMPATIBLE: Preset = Preset {
     usage_request: false,
     apis: &[ChatCompletions, Completions, Embeddings],
     paths: Paths::Plain,
+    quirks: ChatQuirks::COMPATIBLE,
 };
 
 /// The providers that have a name here, from their API references and those of their servers' sources
@@ -61,6 +67,7 @@ pub static PRESETS: &[Preset] = &[
         base_url: Some("https://api.openai.com/v1"),
         usage_request: true,
         apis: &[ChatCompletions, Completions, Responses, Embeddings],
+        quirks: ChatQuirks::OPENAI,
         ..COMPATIBLE
     },
     Preset {
@@ -70,6 +77,7 @@ pub static PRESETS: &[Preset] = &[
         usage_request: true,
         apis: &[ChatCompletions, Completions, Responses, Embeddings],
         paths: Paths::Azure,
+        quirks: ChatQuirks::OPENAI,
         ..COMPATIBLE
     },
     Preset {
@@ -78,6 +86,10 @@ pub static PRESETS: &[Preset] = &[
         allow: &["fireworks-*"],
         usage_request: true,
         apis: &[ChatCompletions, Completions, Responses, Embeddings],
+        quirks: ChatQuirks {
+            top_k: true,
+            ..ChatQuirks::COMPATIBLE
+        },
         ..COMPATIBLE
     },
     Preset {
@@ -86,6 +98,7 @@ pub static PRESETS: &[Preset] = &[
         allow: &["x-groq-*"],
         usage_request: true,
         apis: &[ChatCompletions, Responses],
+        quirks: ChatQuirks::OPENAI,
         ..COMPATIBLE
     },
     // Its streams tell usage without being asked, and it refuses members that it does not know.
@@ -94,12 +107,20 @@ pub static PRESETS: &[Preset] = &[
         base_url: Some("https://api.mistral.ai/v1"),
         allow: &["mistral-*", "x-kong-request-id"],
         apis: &[ChatCompletions, Embeddings],
+        quirks: ChatQuirks {
+            passes: &["frequency_penalty", "presence_penalty"],
+            ..ChatQuirks::COMPATIBLE
+        },
         ..COMPATIBLE
     },
     Preset {
         name: "together",
         base_url: Some("https://api.together.xyz/v1"),
         usage_request: true,
+        quirks: ChatQuirks {
+            top_k: true,
+            ..ChatQuirks::COMPATIBLE
+        },
         ..COMPATIBLE
     },
     Preset {
@@ -108,6 +129,11 @@ pub static PRESETS: &[Preset] = &[
         allow: &["x-ds-*"],
         usage_request: true,
         apis: &[ChatCompletions],
+        quirks: ChatQuirks {
+            thoughts: true,
+            text_lists: false,
+            ..ChatQuirks::COMPATIBLE
+        },
         ..COMPATIBLE
     },
     Preset {
@@ -116,6 +142,13 @@ pub static PRESETS: &[Preset] = &[
         allow: &["x-generation-id"],
         usage_request: true,
         apis: &[ChatCompletions, Completions, Responses, Embeddings],
+        quirks: ChatQuirks {
+            top_k: true,
+            thoughts: true,
+            effort_none: true,
+            cache_control: true,
+            ..ChatQuirks::COMPATIBLE
+        },
         ..COMPATIBLE
     },
     Preset {
@@ -123,12 +156,18 @@ pub static PRESETS: &[Preset] = &[
         base_url: Some("https://api.x.ai/v1"),
         usage_request: true,
         apis: &[ChatCompletions, Completions, Responses],
+        quirks: ChatQuirks::OPENAI,
         ..COMPATIBLE
     },
     Preset {
         name: "vllm",
         usage_request: true,
         apis: &[ChatCompletions, Completions, Responses, Embeddings],
+        quirks: ChatQuirks {
+            top_k: true,
+            effort_none: true,
+            ..ChatQuirks::COMPATIBLE
+        },
         ..COMPATIBLE
     },
     Preset {
@@ -143,6 +182,10 @@ pub static PRESETS: &[Preset] = &[
         base_url: Some("http://127.0.0.1:8080/v1"),
         usage_request: true,
         apis: &[ChatCompletions, Completions, Embeddings],
+        quirks: ChatQuirks {
+            top_k: true,
+            ..ChatQuirks::COMPATIBLE
+        },
         ..COMPATIBLE
     },
 ];

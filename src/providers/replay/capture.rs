@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     completion::{CompletionRequest, WireFormat},
-    providers::{CallBody, openai::ChatQuirks, outgoing_headers, protocol},
+    providers::{CallBody, outgoing_headers, protocol},
     settings::{VerifiedModel, VerifiedSettings},
     upstream::{
         UpstreamError,
@@ -121,7 +121,7 @@ fn request_bytes(
         model: &model.upstream_model,
         stream: request.stream,
         ask_for_usage: provider.usage_request,
-        quirks: ChatQuirks::default(),
+        terms: provider.terms,
     };
     let body = api.pass_body(request, call);
     let length: usize = body.iter().map(Bytes::len).sum();

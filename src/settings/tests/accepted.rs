@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use super::{Scratch, variables, verified};
 use crate::{
     providers::ProviderId,
-    settings::{Auth, LogFormat, ProviderKind, Settings, VerifiedSettings},
+    settings::{Auth, LogFormat, ProviderKind, Settings, ThinkingStyle, VerifiedSettings},
     upstream::http_client::Transport,
 };
 
@@ -134,6 +134,25 @@ fn a_list_in_the_file_replaces_the_whole_default_list() {
     let selected = provider.request_headers.select(&sent);
     let names: Vec<_> = selected.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["x-one"]);
+}
+
+#[test]
+fn what_anthropic_is_told_can_be_written_and_has_defaults() {
+    let provider = |more: &str| {
+        let text = format!(
+            "[[providers]]\nid = \"a\"\nkind = \"anthropic\"\nbase_url = \"http://localhost:9\"\n{more}\n\
+             [[models]]\nid = \"m\"\ntargets = [{{ provider = \"a\", model = \"m\" }}]\n"
+        );
+        verified(&text, &[]).providers[&ProviderId::new("a")]
+            .terms
+            .messages
+    };
+    let absent = provider("");
+    assert_eq!(absent.max_tokens, 8192);
+    assert_eq!(absent.thinking, ThinkingStyle::Adaptive);
+    let written = provider("max_tokens = 64000\nthinking = \"budget\"");
+    assert_eq!(written.max_tokens, 64000);
+    assert_eq!(written.thinking, ThinkingStyle::Budget);
 }
 
 #[test]

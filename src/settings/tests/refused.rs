@@ -267,6 +267,22 @@ fn a_truth_value_is_not_made_of_something_else() {
 }
 
 #[test]
+fn what_anthropic_is_told_is_held_to_its_range_and_to_its_kind() {
+    let anthropic = |rest: &str| refused(&provider(rest).replace("openai", "anthropic"));
+    for value in ["0", "1000001", "-1"] {
+        let found = anthropic(&format!("max_tokens = {value}"));
+        assert!(found.starts_with("providers[0].max_tokens: "), "{found}");
+    }
+    let found = anthropic("thinking = \"always\"");
+    assert!(found.starts_with("providers[0].thinking: "), "{found}");
+    let stranger = "a provider of kind \"openai\" has none";
+    assert_eq!(
+        refused(&provider("max_tokens = 1\nthinking = \"budget\"")),
+        format!("providers[0].max_tokens: {stranger}\nproviders[0].thinking: {stranger}")
+    );
+}
+
+#[test]
 fn a_duration_without_a_unit_is_refused() {
     for value in [
         "30",

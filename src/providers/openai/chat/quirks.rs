@@ -23,27 +23,39 @@ pub struct ChatQuirks {
     pub passes: &'static [&'static str],
 }
 
+impl ChatQuirks {
+    /// OpenAI's own.
+    pub const OPENAI: Self = Self {
+        max_tokens: "max_completion_tokens",
+        top_k: false,
+        thoughts: false,
+        effort_none: false,
+        cache_control: false,
+        text_lists: true,
+        // Not `metadata`: OpenAI takes it only with `store`, and what is stored here could not be
+        // found under the id that a client of another format is told.
+        passes: &[
+            "frequency_penalty",
+            "presence_penalty",
+            "prompt_cache_key",
+            "prompt_cache_retention",
+            "safety_identifier",
+            "seed",
+            "service_tier",
+            "verbosity",
+        ],
+    };
+
+    /// A server of which only the protocol is known: the names that all servers know.
+    pub const COMPATIBLE: Self = Self {
+        max_tokens: "max_tokens",
+        passes: &["frequency_penalty", "presence_penalty", "seed"],
+        ..Self::OPENAI
+    };
+}
+
 impl Default for ChatQuirks {
     fn default() -> Self {
-        Self {
-            max_tokens: "max_completion_tokens",
-            top_k: false,
-            thoughts: false,
-            effort_none: false,
-            cache_control: false,
-            text_lists: true,
-            // Not `metadata`: OpenAI takes it only with `store`, and what is stored here could not be
-            // found under the id that a client of another format is told.
-            passes: &[
-                "frequency_penalty",
-                "presence_penalty",
-                "prompt_cache_key",
-                "prompt_cache_retention",
-                "safety_identifier",
-                "seed",
-                "service_tier",
-                "verbosity",
-            ],
-        }
+        Self::OPENAI
     }
 }

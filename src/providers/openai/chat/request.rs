@@ -48,8 +48,7 @@ fn include_usage(request: &CompletionRequest) -> (Range<usize>, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialects::openai::parse_request;
-    use crate::providers::openai::ChatQuirks;
+    use crate::{dialects::openai::parse_request, providers::Terms};
 
     fn spliced(body: &str, ask_for_usage: bool) -> String {
         let request = parse_request(Bytes::copy_from_slice(body.as_bytes())).unwrap();
@@ -57,7 +56,7 @@ mod tests {
             model: "up/stream",
             stream: request.stream,
             ask_for_usage,
-            quirks: ChatQuirks::default(),
+            terms: Terms::default(),
         };
         String::from_utf8(edited(&request, call).concat()).unwrap()
     }
@@ -82,7 +81,7 @@ mod tests {
                 model: "a\"b",
                 stream: false,
                 ask_for_usage: false,
-                quirks: ChatQuirks::default(),
+                terms: Terms::default(),
             },
         );
         assert_eq!(pieces.concat(), br#"{"model":"a\"b"}"#);
@@ -135,7 +134,7 @@ mod tests {
                 model: "b",
                 stream: false,
                 ask_for_usage: false,
-                quirks: ChatQuirks::default(),
+                terms: Terms::default(),
             },
         );
         assert_eq!(pieces[2].as_ptr(), request.body[12..].as_ptr());

@@ -29,7 +29,7 @@ pub(super) fn write(
     call: CallBody<'_>,
     losses: &mut Losses,
 ) -> Result<Bytes, RequestError> {
-    let quirks = &call.quirks;
+    let quirks = &call.terms.chat;
     let more = more(&mut conversation, quirks, losses);
     for (name, _) in &conversation.others {
         losses.add(name);

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::completion::Reasoning;
+use crate::providers::Terms;
 
 /// What OpenRouter takes beyond OpenAI, as far as these tests ask.
 const GENEROUS: ChatQuirks = ChatQuirks {
@@ -21,7 +22,10 @@ fn written(conversation: Conversation<'_>, quirks: ChatQuirks) -> (Value, String
         model: "up/stream",
         stream: false,
         ask_for_usage: true,
-        quirks,
+        terms: Terms {
+            chat: quirks,
+            ..Terms::default()
+        },
     };
     let mut losses = Losses::default();
     let body = write(conversation, call, &mut losses).unwrap();
@@ -87,7 +91,7 @@ fn usage_is_asked_for_in_streams_of_providers_that_take_the_question() {
             model: "m",
             stream,
             ask_for_usage,
-            quirks: ChatQuirks::default(),
+            terms: Terms::default(),
         };
         let body = write(Conversation::default(), call, &mut Losses::default()).unwrap();
         assert_eq!(body, format!(r#"{{"model":"m","messages":[]{expected}"#));
