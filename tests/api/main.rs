@@ -8,6 +8,7 @@ mod support;
 mod tls;
 
 mod admin;
+mod anthropic_provider;
 mod bounds;
 mod cancel;
 mod chat_completions;
