@@ -1,5 +1,6 @@
 //! Dialects: what clients speak.
 
+pub mod anthropic;
 mod members;
 pub mod openai;
 

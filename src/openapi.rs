@@ -161,7 +161,8 @@ fn complete(operation: &mut Operation) {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(refusal.body)));
         refused
             .content
-            .insert("application/json".to_owned(), content.build().into());
+            .entry("application/json".to_owned())
+            .or_insert_with(|| content.build().into());
         if let Some(name) = refusal.header {
             refused.headers.insert(name.to_owned(), text_header());
         }

@@ -9,6 +9,7 @@ mod models;
 use actix_web::{
     HttpRequest, HttpResponse, Route,
     dev::HttpServiceFactory,
+    http::header::HeaderName,
     middleware::from_fn,
     web::{self, ServiceConfig},
 };
@@ -19,7 +20,8 @@ pub(crate) use failure::Failure;
 use crate::{
     dialects::{
         Dialect,
-        openai::{ChatCompletions, Completions, Embeddings, ErrorBody, Responses, api},
+        anthropic::{self, CountTokens, Messages},
+        openai::{self, ChatCompletions, Completions, Embeddings, Responses},
     },
     error::RequestError,
     middleware::{let_go_of_unread_body, record_request, share_with_origins},
@@ -30,13 +32,15 @@ use crate::{
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        api::create_chat_completion,
+        openai::api::create_chat_completion,
+        anthropic::api::create_message,
+        anthropic::api::count_message_tokens,
         models::list_models,
         models::retrieve_model,
         health::live,
         health::ready
     ),
-    components(schemas(ErrorBody<'static>))
+    components(schemas(openai::ErrorBody<'static>, anthropic::ErrorBody<'static>))
 )]
 pub(crate) struct PublicApi;
 
@@ -75,6 +79,8 @@ pub fn configure(app: &mut ServiceConfig) {
         .service(spoken(&Completions))
         .service(spoken(&Responses))
         .service(spoken(&Embeddings))
+        .service(spoken(&Messages))
+        .service(spoken(&CountTokens))
         .service(resource(
             "/v1/models",
             "GET",
@@ -107,7 +113,7 @@ fn resource(
     route: Route,
 ) -> impl HttpServiceFactory + use<> + 'static {
     let refuse = move |request: HttpRequest| async move {
-        refused(RequestError::wrong_method(&request, allowed))
+        refused(&request, RequestError::wrong_method(&request, allowed))
     };
     web::resource(path)
         .route(route)
@@ -119,7 +125,8 @@ fn resource(
 
 /// Answers what no route takes; only where Herald has the server for itself.
 pub(crate) fn unknown_path() -> impl HttpServiceFactory + use<> + 'static {
-    let refuse = async |request: HttpRequest| refused(RequestError::unknown_path(request.path()));
+    let refuse =
+        async |request: HttpRequest| refused(&request, RequestError::unknown_path(request.path()));
     web::resource("{path:.*}")
         .default_service(web::to(refuse))
         .wrap(from_fn(record_request))
@@ -127,6 +134,23 @@ pub(crate) fn unknown_path() -> impl HttpServiceFactory + use<> + 'static {
         .wrap(from_fn(let_go_of_unread_body))
 }
 
-fn refused(error: RequestError) -> Result<HttpResponse, Failure> {
-    Err(Failure::new(&ChatCompletions, error))
+fn refused(request: &HttpRequest, error: RequestError) -> Result<HttpResponse, Failure> {
+    Err(Failure::new(dialect_of(request), error))
+}
+
+/// Which API's version a client expects; Anthropic's SDKs send it with every request.
+const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+
+/// Whether a client of a path that no dialect has for itself speaks Anthropic's.
+fn speaks_anthropic(request: &HttpRequest) -> bool {
+    request.headers().contains_key(ANTHROPIC_VERSION)
+}
+
+/// In which dialect such a client is told of an error.
+fn dialect_of(request: &HttpRequest) -> &'static dyn Dialect {
+    if speaks_anthropic(request) {
+        &Messages
+    } else {
+        &ChatCompletions
+    }
 }

@@ -4,7 +4,7 @@
 //! A [`ScriptedProvider`] plays an LLM provider at the level of bytes. A [`Script`] says what it does
 //! with one request: which head, which events, where it waits, stalls, breaks off. A [`Gate`] orders
 //! the provider's steps with the test's, so that no test sleeps. Afterwards the provider tells what it
-//! received and, to the instant, when its caller left. [`chat`] writes OpenAI's JSON. A [`TestGateway`]
+//! received and, to the instant, when its caller left. [`chat`] writes OpenAI's JSON, [`messages`] Anthropic's. A [`TestGateway`]
 //! is a whole Herald in front of it.
 //!
 //! ```
@@ -44,6 +44,7 @@
 //! ```
 
 pub mod chat;
+pub mod messages;
 
 mod certificate;
 mod gate;

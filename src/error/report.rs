@@ -7,6 +7,8 @@ use utoipa::ToSchema;
 /// What a client is told, before its dialect gives it a shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorReport {
+    /// Our status; once the head is out, that which the error would have had.
+    pub status: u16,
     /// For people.
     pub message: String,
     /// Class of error (OpenAI `type`).

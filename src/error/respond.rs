@@ -65,6 +65,7 @@ pub fn rescue_own(error: &HeraldError) -> Rescue {
         _ => "gateway_error",
     };
     let report = ErrorReport {
+        status: status.as_u16(),
         message: error.to_string(),
         kind: Some(kind.to_owned()),
         code: Some(error.code().into()),
@@ -157,6 +158,7 @@ pub fn rescue_upstream(
     };
     let words = error.provider_error();
     let own = || ErrorReport {
+        status: status.as_u16(),
         message: own_message(error, provider, words),
         kind: Some(kind_of(error).to_owned()),
         code: Some(error.code().into()),
@@ -165,6 +167,7 @@ pub fn rescue_upstream(
     };
     let mut report = match words {
         Some(words) if is_unchanged => ErrorReport {
+            status: status.as_u16(),
             message: if words.message.is_empty() {
                 own().message
             } else {

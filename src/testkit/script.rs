@@ -9,7 +9,7 @@ use bytes::Bytes;
 pub(super) use answer_head::AnswerHead;
 pub use answer_head::Framing;
 
-use super::{Gate, chat};
+use super::{Gate, chat, messages};
 use crate::providers::replay::recording::{self, Answer, End};
 
 /// What [`ScriptedProvider`](super::ScriptedProvider) does with one request: steps, played in order.
@@ -166,6 +166,26 @@ impl Script {
     }
 }
 
+/// Where a script of Anthropic's begins.
+impl Script {
+    /// A whole good message: one block of text, one event for each piece, the reason `end_turn`, its end
+    /// marker, and the last chunk.
+    pub fn message<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
+        let begun = Self::sse()
+            .typed_event(messages::start(3))
+            .typed_event(messages::text_block(0));
+        texts
+            .into_iter()
+            .fold(begun, |script, text| {
+                script.typed_event(messages::text(0, text.as_ref()))
+            })
+            .typed_event(messages::block_end(0))
+            .typed_event(messages::finish("end_turn", 2))
+            .typed_event(messages::end())
+            .finish()
+    }
+}
+
 /// What holds for the whole answer, wherever in the chain it is said.
 impl Script {
     /// Sets the status, from 0 to 999 and without judgement; default 200.
@@ -228,6 +248,20 @@ impl Script {
     /// Writes `event: name` and the data as [`event`](Self::event) does.
     pub fn named_event(self, name: &str, data: impl AsRef<str>) -> Self {
         self.body(format!("event: {name}\n{}", data_lines(data.as_ref())))
+    }
+
+    /// Writes an event whose name is the `type` of its data, as Anthropic's are.
+    ///
+    /// # Panics
+    /// If the data is no JSON with a `type`.
+    pub fn typed_event(self, data: impl AsRef<str>) -> Self {
+        let data = data.as_ref();
+        let kind = serde_json::from_str::<serde_json::Value>(data);
+        let kind = kind
+            .ok()
+            .and_then(|data| Some(data["type"].as_str()?.to_owned()));
+        let kind = kind.unwrap_or_else(|| panic!("an event without a type: {data}"));
+        self.named_event(&kind, data)
     }
 
     /// Writes the comment `: text` and an empty line.

@@ -8,6 +8,7 @@ mod support;
 mod tls;
 
 mod admin;
+mod anthropic;
 mod anthropic_provider;
 mod bounds;
 mod cancel;

@@ -110,6 +110,7 @@ mod tests {
     #[test]
     fn an_error_without_an_upstream_has_just_the_openai_members() {
         let report = ErrorReport {
+            status: 400,
             message: "no".into(),
             kind: Some("invalid_request_error".into()),
             code: Some("invalid_value".into()),
@@ -125,6 +126,7 @@ mod tests {
     #[test]
     fn the_event_of_a_response_stream_is_one_by_its_name_and_by_its_error() {
         let report = ErrorReport {
+            status: 504,
             message: "late".into(),
             kind: Some("upstream_error".into()),
             code: Some("upstream_idle".into()),
@@ -142,6 +144,7 @@ mod tests {
     #[test]
     fn the_upstreams_side_stands_beside_the_error() {
         let report = ErrorReport {
+            status: 504,
             message: "late".into(),
             kind: Some("upstream_error".into()),
             code: Some("upstream_idle".into()),

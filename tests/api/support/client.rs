@@ -54,9 +54,13 @@ impl Client {
     }
 
     pub(crate) async fn post_chat_with(&mut self, body: &Value, headers: &[(&str, &str)]) {
+        self.post_to("/v1/chat/completions", body, headers).await;
+    }
+
+    pub(crate) async fn post_to(&mut self, path: &str, body: &Value, headers: &[(&str, &str)]) {
         let body = body.to_string();
         let mut request = format!(
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: herald\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
+            "POST {path} HTTP/1.1\r\nhost: herald\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
             body.len()
         );
         for (name, value) in headers {
