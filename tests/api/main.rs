@@ -10,6 +10,7 @@ mod tls;
 mod admin;
 mod anthropic;
 mod anthropic_provider;
+mod anthropic_translated;
 mod bounds;
 mod cancel;
 mod chat_completions;
