@@ -8,6 +8,7 @@ mod error;
 mod fields;
 mod models;
 mod responses;
+mod source;
 
 pub use chat::{ChatCompletions, parse_request};
 pub use completions::Completions;

@@ -5,8 +5,11 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use crate::{
-    completion::{Part, PartKind, Role, Source},
-    dialects::openai::fields::{Fields, Path},
+    completion::{Part, PartKind, Role},
+    dialects::openai::{
+        fields::{Fields, Path},
+        source::source,
+    },
     error::RequestError,
     translation::Losses,
 };
@@ -123,48 +126,4 @@ fn file<'a>(
     let name = fields.text("filename")?;
     fields.lose_rest(losses);
     Ok(PartKind::File { source, name })
-}
-
-/// A URL, or what a `data:` URL holds (RFC 2397).
-fn source<'a>(url: Cow<'a, str>, path: Path<'_>) -> Result<Source<'a>, RequestError> {
-    let is_scheme = |scheme: &str| {
-        let start = url.get(..scheme.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    };
-    if is_scheme("http://") || is_scheme("https://") {
-        return Ok(Source::Url(url));
-    }
-    let held = Some("data:".len()).filter(|_| is_scheme("data:"));
-    let held = held.and_then(|start| held_in(&url, start));
-    let (media_type, data) = held.ok_or_else(|| {
-        path.wanted("an http: or https: URL, or a data: URL with a media type and base64")
-    })?;
-    Ok(match url {
-        Cow::Borrowed(url) => Source::Base64 {
-            media_type: Cow::Borrowed(&url[media_type]),
-            data: Cow::Borrowed(&url[data]),
-        },
-        Cow::Owned(mut url) => {
-            let media_type = url[media_type].to_owned();
-            url.drain(..data.start);
-            Source::Base64 {
-                media_type: media_type.into(),
-                data: url.into(),
-            }
-        }
-    })
-}
-
-/// Where the media type and the data stand in a `data:` URL.
-fn held_in(
-    url: &str,
-    start: usize,
-) -> Option<(std::ops::Range<usize>, std::ops::RangeFrom<usize>)> {
-    let comma = start + url[start..].find(',')?;
-    let mut told = url[start..comma].split(';');
-    let media_type = told.next().filter(|media_type| media_type.contains('/'))?;
-    let is_base64 = told
-        .next_back()
-        .is_some_and(|word| word.trim().eq_ignore_ascii_case("base64"));
-    is_base64.then_some((start..start + media_type.len(), comma + 1..))
 }
