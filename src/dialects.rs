@@ -91,6 +91,12 @@ pub trait AnswerWriter: fmt::Debug {
 
     /// A whole answer as a document, for a client who asked for no stream.
     fn document(&mut self, answer: &Answer<'_>) -> Bytes;
+
+    /// How many bytes of the answer it holds, for a dialect whose last event repeats all of it: more
+    /// than `upstream.max_body_bytes` is too much, as it is of a document.
+    fn held_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// What is left of a text after parts of it were dropped.

@@ -88,7 +88,8 @@ impl Passage {
     }
 }
 
-/// Writes one answer of a provider in the client's dialect. It holds one event at a time.
+/// Writes one answer of a provider in the client's dialect. It holds one event at a time, but where the
+/// dialect's own last event repeats all of the answer.
 #[derive(Debug)]
 pub struct Translation {
     to: &'static dyn ApiTranslator,
@@ -140,6 +141,12 @@ impl Translation {
         let mut answer = self.to.read_document(text, &mut self.lost)?;
         drop_parts(&self.rules, &mut answer);
         Ok(self.writer.document(&answer))
+    }
+
+    /// How many bytes of the answer are held until its end.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.writer.held_bytes()
     }
 
     /// What of the answer could not be carried so far.

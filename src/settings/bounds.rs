@@ -50,7 +50,8 @@ pub(super) enum ProxySource {
 pub struct UpstreamBounds {
     /// Largest single event in bytes. Setting `upstream.max_event_bytes`, default 8 MiB.
     pub max_event_bytes: usize,
-    /// Largest answer that is no stream, in bytes. Setting `upstream.max_body_bytes`, default 32 MiB.
+    /// Largest answer that is no stream, or that is kept because the last event of its stream repeats
+    /// it, in bytes. Setting `upstream.max_body_bytes`, default 32 MiB.
     pub max_body_bytes: usize,
     /// How much of an error's body is read, in bytes. Setting `upstream.max_error_bytes`, default
     /// 64 KiB.

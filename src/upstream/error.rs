@@ -77,7 +77,8 @@ pub enum UpstreamError {
         /// The setting.
         limit: usize,
     },
-    /// A JSON answer is larger than `upstream.max_body_bytes`.
+    /// A JSON answer, or a stream whose last event has to repeat it, is larger than
+    /// `upstream.max_body_bytes`.
     #[error("its answer is larger than {limit} bytes (upstream.max_body_bytes)")]
     BodyTooLarge {
         /// The setting.

@@ -221,7 +221,12 @@ impl EventStream {
             }
             Some(translation) => {
                 let events = translation.event(&event.raw);
-                for event in events.map_err(|_| UpstreamError::BadEvent)? {
+                let events = events.map_err(|_| UpstreamError::BadEvent)?;
+                let limit = self.plan.settings.upstream.max_body_bytes;
+                if translation.held_bytes() > limit {
+                    return Err(UpstreamError::BodyTooLarge { limit }.into());
+                }
+                for event in events {
                     self.put(event, is_content).await?;
                 }
             }

@@ -1,18 +1,25 @@
 //! `/v1/responses`.
 
+mod conversation;
+mod document;
+mod echo;
 mod parts;
+mod thought;
+mod wire;
+mod writer;
 
 use bytes::Bytes;
 
 use super::error;
 use crate::{
-    completion::{CompletionRequest, FieldPlaces, WireFormat},
+    completion::{CompletionRequest, Conversation, FieldPlaces, WireFormat},
     dialects::{
-        Dialect, DialectTranslator, Edited,
+        AnswerContext, AnswerWriter, Dialect, DialectTranslator, Edited,
         members::{member, members, model},
     },
     error::{ErrorReport, RequestError},
     settings::FilterRules,
+    translation::Losses,
     upstream::sse_decoder::SseEvent,
 };
 
@@ -68,7 +75,25 @@ impl Dialect for Responses {
     }
 
     fn translator(&self) -> Option<&'static dyn DialectTranslator> {
-        None
+        Some(&Responses)
+    }
+}
+
+impl DialectTranslator for Responses {
+    fn read_request<'a>(
+        &self,
+        body: &'a str,
+        losses: &mut Losses,
+    ) -> Result<Conversation<'a>, RequestError> {
+        conversation::read(body, losses)
+    }
+
+    fn answer_writer(
+        &self,
+        request: &CompletionRequest,
+        about: AnswerContext<'_>,
+    ) -> Box<dyn AnswerWriter> {
+        Box::new(writer::Writer::new(request, about))
     }
 }
 
