@@ -33,6 +33,9 @@ use crate::{
 #[openapi(
     paths(
         openai::api::create_chat_completion,
+        openai::api::create_completion,
+        openai::api::create_response,
+        openai::api::create_embeddings,
         anthropic::api::create_message,
         anthropic::api::count_message_tokens,
         models::list_models,
