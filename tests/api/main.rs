@@ -23,6 +23,7 @@ mod limits;
 mod metadata_event;
 mod models;
 mod mounted;
+mod openai_endpoints;
 mod outcome;
 mod reload;
 mod requests;
