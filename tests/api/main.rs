@@ -20,6 +20,7 @@ mod cors;
 mod headers;
 mod keys;
 mod limits;
+mod matrix;
 mod metadata_event;
 mod models;
 mod mounted;

@@ -73,7 +73,12 @@ pub static PRESETS: &[Preset] = &[
     Preset {
         name: "azure-openai",
         credentials: ApiKey,
-        allow: &["x-ms-*", "apim-request-id", "azureml-*"],
+        allow: &[
+            "apim-request-id",
+            "x-ms-client-request-id",
+            "x-ms-region",
+            "x-ms-deployment-name",
+        ],
         usage_request: true,
         apis: &[ChatCompletions, Completions, Responses, Embeddings],
         paths: Paths::Azure,
@@ -95,7 +100,7 @@ pub static PRESETS: &[Preset] = &[
     Preset {
         name: "groq",
         base_url: Some("https://api.groq.com/openai/v1"),
-        allow: &["x-groq-*"],
+        allow: &["x-groq-region"],
         usage_request: true,
         apis: &[ChatCompletions, Responses],
         quirks: ChatQuirks::OPENAI,
@@ -105,7 +110,7 @@ pub static PRESETS: &[Preset] = &[
     Preset {
         name: "mistral",
         base_url: Some("https://api.mistral.ai/v1"),
-        allow: &["mistral-*", "x-kong-request-id"],
+        allow: &["mistral-correlation-id", "x-kong-request-id"],
         apis: &[ChatCompletions, Embeddings],
         quirks: ChatQuirks {
             passes: &["frequency_penalty", "presence_penalty"],
@@ -126,7 +131,7 @@ pub static PRESETS: &[Preset] = &[
     Preset {
         name: "deepseek",
         base_url: Some("https://api.deepseek.com/v1"),
-        allow: &["x-ds-*"],
+        allow: &["x-ds-trace-id"],
         usage_request: true,
         apis: &[ChatCompletions],
         quirks: ChatQuirks {
@@ -199,6 +204,60 @@ pub fn preset(name: &str) -> Option<&'static Preset> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A preset as docs/providers.md has it.
+    fn row(preset: &Preset) -> String {
+        let code = |words: Vec<&str>| {
+            let words: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+            match words.is_empty() {
+                true => "–".to_owned(),
+                false => words.join(", "),
+            }
+        };
+        let credentials = match preset.credentials {
+            Bearer => "bearer",
+            CredentialStyle::XApiKey => "x-api-key",
+            ApiKey => "api-key",
+        };
+        let quirks = preset.quirks;
+        let takes = [
+            (quirks.top_k, "top_k"),
+            (quirks.thoughts, "thoughts"),
+            (quirks.effort_none, "effort none"),
+            (quirks.cache_control, "cache_control"),
+            (quirks.text_lists, "lists of texts"),
+        ];
+        let takes: Vec<_> = takes
+            .iter()
+            .filter_map(|(is_taken, word)| is_taken.then_some(*word))
+            .collect();
+        let apis = preset
+            .apis
+            .iter()
+            .map(|api| api.path().trim_start_matches("/v1"));
+        format!(
+            "| `{}` | {} | {} | {} | {} | {} | `{}`; {} |",
+            preset.name,
+            preset
+                .base_url
+                .map_or("–".to_owned(), |url| format!("`{url}`")),
+            credentials,
+            code(apis.collect()),
+            if preset.usage_request { "yes" } else { "no" },
+            code(preset.allow.to_vec()),
+            quirks.max_tokens,
+            takes.join(", "),
+        )
+    }
+
+    #[test]
+    fn the_page_tells_each_preset_as_it_is() {
+        let page = include_str!("../../../docs/providers.md");
+        for preset in PRESETS {
+            let row = row(preset);
+            assert!(page.lines().any(|line| line == row), "{row}");
+        }
+    }
 
     #[test]
     fn every_preset_has_a_name_of_its_own_and_chat_completions() {

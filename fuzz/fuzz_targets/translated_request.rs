@@ -1,0 +1,9 @@
+//! Translations of requests under libFuzzer; see `checks/translation.rs` for what is asserted.
+
+#![no_main]
+
+#[path = "../checks/translation.rs"]
+#[expect(dead_code, reason = "the other target checks the rest")]
+mod translation;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| translation::check_request(input));

@@ -1,0 +1,88 @@
+//! One case, all providers and dialects side by side: what is asked of each provider, and what each
+//! client is told. The pictures are beside the fixtures; `INSTA_UPDATE=always` draws them anew.
+
+mod any_bytes;
+mod events;
+mod requests;
+
+use std::{collections::HashMap, fs, path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use herald::{
+    completion::CompletionRequest,
+    dialects::{
+        AnswerContext, Dialect,
+        anthropic::Messages,
+        openai::{ChatCompletions, Responses},
+    },
+    error::RequestError,
+    settings::{Settings, VerifiedModel},
+    translation::Passage,
+};
+
+/// The dialects that are translated, by the word that names them in a fixture.
+const DIALECTS: [(&str, &dyn Dialect); 3] = [
+    ("chat", &ChatCompletions),
+    ("responses", &Responses),
+    ("messages", &Messages),
+];
+
+/// The providers, by the word that names them in a fixture.
+const PROVIDERS: [&str; 2] = ["openai", "anthropic"];
+
+/// What every answer says of itself where its provider says nothing.
+const ABOUT: AnswerContext<'static> = AnswerContext {
+    id: "0192f0c1-2345-7abc-8def-0123456789ab",
+    model: "up-model",
+    created: 1_700_000_000,
+};
+
+/// A model that this provider serves.
+fn served_by(provider: &str) -> Arc<VerifiedModel> {
+    let settings = format!(
+        "[[providers]]\nid = \"p\"\nkind = \"{provider}\"\nbase_url = \"http://127.0.0.1:1\"\n\
+         [[models]]\nid = \"m\"\ntargets = [{{ provider = \"p\", model = \"up-model\" }}]\n"
+    );
+    let settings = Settings::from_toml(&settings).unwrap();
+    let settings = settings.verify(&HashMap::new()).unwrap();
+    Arc::clone(settings.models.get("m").unwrap())
+}
+
+fn passage(
+    dialect: &'static dyn Dialect,
+    body: Bytes,
+    provider: &str,
+) -> Result<(CompletionRequest, Passage), RequestError> {
+    let request = dialect.parse_completion(body)?;
+    let passage = Passage::find(dialect, &request, &served_by(provider), ABOUT)?;
+    Ok((request, passage))
+}
+
+/// The fixtures of a folder with this ending, by name.
+fn fixtures(folder: &str, ending: &str) -> Vec<(String, String)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(folder);
+    let mut found: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter_map(|path| {
+            let name = path.file_name()?.to_str()?.strip_suffix(ending)?.to_owned();
+            Some((name, fs::read_to_string(&path).unwrap()))
+        })
+        .collect();
+    found.sort();
+    assert!(!found.is_empty(), "no fixtures that end in {ending}");
+    found
+}
+
+/// A fixture's picture, kept beside it.
+fn assert_picture(folder: &str, name: &str, picture: &str) {
+    insta::with_settings!({
+        snapshot_path => folder,
+        prepend_module_to_snapshot => false,
+        omit_expression => true,
+    }, {
+        insta::assert_snapshot!(name, picture);
+    });
+}
