@@ -10,6 +10,7 @@ from pathlib import Path
 
 from processes import Process
 from scenarios import SCENARIOS, recordings
+from scenarios_anthropic import SCENARIOS as ANTHROPIC_SCENARIOS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -23,12 +24,15 @@ REPLAYED = ["text", "tool-call", "reasoning", "rate-limited", "error-mid-stream"
 
 
 def settings(provider: str) -> str:
-    """Herald's settings: a model for each scenario under the scenario's own name."""
+    """Herald's settings: a model for each scenario under the scenario's own name.
+
+    What both families play has a name for each of them too, such as `openai/text` and `anthropic/text`.
+    """
     lines = ['[server]\ndrain_delay = "0s"\ndrain_timeout = "1s"\nworkers = 2\n[upstream]\nproxy = "none"\n']
 
-    def add_provider(name: str, base_url: str, more: str = "") -> None:
+    def add_provider(name: str, base_url: str, more: str = "", kind: str = "openai") -> None:
         lines.append(
-            f'[[providers]]\nid = "{name}"\nkind = "openai"\nbase_url = "{base_url}"\n'
+            f'[[providers]]\nid = "{name}"\nkind = "{kind}"\nbase_url = "{base_url}"\n'
             f'api_key = {{ env = "SCRIPTED_PROVIDER_KEY" }}\n{more}\n'
         )
 
@@ -40,12 +44,17 @@ def settings(provider: str) -> str:
     add_provider("scripted", f"{provider}/v1")
     add_provider("shared", f"{provider}/v1", "shared_quota = true")
     add_provider("counting", f"{provider}/v1", "usage_request = true")
+    add_provider("openai", f"{provider}/v1", 'preset = "openai"\nresponses = false')
+    add_provider("anthropic", f"{provider}/v1", kind="anthropic")
     # Nothing listens on the discard port of a loopback address.
     add_provider("nobody", "http://127.0.0.1:9/v1")
     for name in REPLAYED:
         add_model(f"replay-{name}", "replay", name)
     for name in [*SCENARIOS, *recordings()]:
         add_model(name, "scripted", name)
+    for name in ANTHROPIC_SCENARIOS:
+        for family in ["openai", "anthropic"]:
+            add_model(f"{family}/{name}", family, name)
     add_model("shared-limited", "shared", "limited-always")
     add_model("counted-text", "counting", "text")
     add_model("unreachable", "nobody", "text")

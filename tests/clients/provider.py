@@ -14,24 +14,30 @@ import time
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 
-from scenarios import PACE, RELEASE, Answer, Request, answer_to
+from apis import answer_to
+from scenarios import PACE, RELEASE, Answer, Request
 
 #: Seconds between two tokens of a slow model.
 TOKEN_TIME = 0.02
 #: Longest wait of a control request, in seconds.
 PATIENCE = 5
+#: Longest body that is kept as it was read, in bytes.
+KEPT_BODY = 65536
 
 
 @dataclass
 class Exchange:
     """A request and what became of its answer. Times are of the machine's monotonic clock."""
 
+    path: str
     model: str
     headers: list[tuple[str, str]]
     body_bytes: int
     body_sha256: str
     body_keys: list[str]
     stream_options: object
+    #: The whole of it, unless it is long.
+    body: object
     received_at: float
     #: Steps of the body that were sent.
     sent: int = 0
@@ -172,12 +178,14 @@ class Provider:
         except ValueError:
             request.json = {}
         exchange = Exchange(
+            path=request.path,
             model=request.json.get("model", ""),
             headers=request.headers,
             body_bytes=len(request.body),
             body_sha256=hashlib.sha256(request.body).hexdigest(),
             body_keys=list(request.json),
             stream_options=request.json.get("stream_options"),
+            body=request.json if len(request.body) <= KEPT_BODY else None,
             received_at=time.monotonic(),
         )
         case.exchanges.append(exchange)

@@ -1,4 +1,4 @@
-"""What the scripted provider answers: one scenario for each model name."""
+"""What the scripted provider answers, in OpenAI's words: one scenario for each model name."""
 
 import json
 import os
@@ -73,6 +73,16 @@ EVERYTHING = FOR_THE_CLIENT + NOT_FOR_THE_CLIENT
 WORDS = ["A", " herald", " walks", " ahead", " of", " the", " news", "; ünïcödé ☂ too", "."]
 TEXT = "".join(WORDS)
 USAGE = {"prompt_tokens": 7, "completion_tokens": 9, "total_tokens": 16}
+#: Of 100 tokens 64 came out of the provider's cache; of 25 that it wrote 16 were thoughts.
+CACHED_USAGE = {
+    "prompt_tokens": 100,
+    "completion_tokens": 25,
+    "total_tokens": 125,
+    "prompt_tokens_details": {"cached_tokens": 64},
+    "completion_tokens_details": {"reasoning_tokens": 16},
+}
+THOUGHTS = ["They ask", " for the", " news."]
+THOUGHT = "".join(THOUGHTS)
 
 
 def chunk(delta: dict, finish: str | None = None, **more: object) -> dict:
@@ -115,32 +125,47 @@ def document(value: object, status: int = 200, headers: list | None = None) -> A
     return Answer([body], status, head + (EVERYTHING if headers is None else headers), framing="length")
 
 
-def message(content: str | None, finish: str, **more: object) -> Answer:
+def message(content: str | None, finish: str, usage: dict = USAGE, **more: object) -> Answer:
     choice = {
         "index": 0,
         "message": {"role": "assistant", "content": content, **more},
         "logprobs": None,
         "finish_reason": finish,
     }
-    return document(envelope("chat.completion", [choice], usage=USAGE))
+    return document(envelope("chat.completion", [choice], usage=usage))
 
 
-def text(request: Request) -> Answer:
-    """A sentence; with a usage chunk where it was asked for, as OpenAI does it."""
-    if not request.is_stream:
-        return message(TEXT, "stop")
+def ending(request: Request, usage: dict) -> list[bytes]:
+    """The last events: with a usage chunk where it was asked for, as OpenAI does it."""
     options = request.json.get("stream_options") or {}
-    last = [sse(envelope("chat.completion.chunk", [], usage=USAGE))]
-    return stream(ROLE, *words(), FINISH, *(last if options.get("include_usage") else []), DONE)
+    last = [sse(envelope("chat.completion.chunk", [], usage=usage))]
+    return [*(last if options.get("include_usage") else []), DONE]
+
+
+def text(request: Request, usage: dict = USAGE) -> Answer:
+    """A sentence."""
+    if not request.is_stream:
+        return message(TEXT, "stop", usage)
+    return stream(ROLE, *words(), FINISH, *ending(request, usage))
+
+
+def cached(request: Request) -> Answer:
+    """A sentence, and a usage that tells of a cache."""
+    return text(request, CACHED_USAGE)
 
 
 CALL = {"id": "call_1", "type": "function"}
 ARGUMENTS = ['{"ci', 'ty":"', "Wien", '"}']
+CITIES = ["Wien", "Graz"]
+
+
+def has_result(request: Request) -> bool:
+    return any(each.get("role") == "tool" for each in request.json["messages"])
 
 
 def tools(request: Request) -> Answer:
     """A function call whose arguments come in pieces; then, given the result, a sentence."""
-    if any(each.get("role") == "tool" for each in request.json["messages"]):
+    if has_result(request):
         return text(request)
     function = {"name": "get_weather", "arguments": "".join(ARGUMENTS)}
     if not request.is_stream:
@@ -152,6 +177,32 @@ def tools(request: Request) -> Answer:
     ]
     opening = sse(chunk({"role": "assistant", "content": None, "tool_calls": [first]}))
     return stream(opening, *pieces, sse(chunk({}, "tool_calls")), DONE)
+
+
+def parallel_tools(request: Request) -> Answer:
+    """Two calls at once, one after the other; then, given the results, a sentence."""
+    if has_result(request):
+        return text(request)
+    calls = [
+        {
+            "id": f"call_{city}",
+            "type": "function",
+            "function": {"name": "get_weather", "arguments": json.dumps({"city": city})},
+        }
+        for city in CITIES
+    ]
+    if not request.is_stream:
+        return message(None, "tool_calls", tool_calls=calls)
+    pieces = [sse(chunk({"tool_calls": [{"index": at, **call}]})) for at, call in enumerate(calls)]
+    return stream(ROLE, *pieces, sse(chunk({}, "tool_calls")), *ending(request, USAGE))
+
+
+def thinking(request: Request) -> Answer:
+    """A thought without a proof, as DeepSeek tells it, then a sentence."""
+    if not request.is_stream:
+        return message(TEXT, "stop", CACHED_USAGE, reasoning_content=THOUGHT)
+    thoughts = [sse(chunk({"reasoning_content": each})) for each in THOUGHTS]
+    return stream(ROLE, *thoughts, *words(), FINISH, *ending(request, CACHED_USAGE))
 
 
 def gated(_: Request) -> Answer:
@@ -226,7 +277,10 @@ def redirect(_: Request) -> Answer:
 
 SCENARIOS: dict[str, Callable[[Request], Answer]] = {
     "text": text,
+    "cached": cached,
     "tools": tools,
+    "parallel-tools": parallel_tools,
+    "thinking": thinking,
     "gated": gated,
     "paused": paused,
     "endless": endless,
@@ -273,14 +327,3 @@ def play(head: Path) -> Answer:
     headers = [(name, value) for name, value in recorded["headers"] if name.lower() not in framing]
     pieces = [body[at : at + 97] for at in range(0, len(body), 97)]
     return Answer(pieces, recorded["status"], headers)
-
-
-def answer_to(request: Request) -> Answer:
-    model = request.json.get("model", "")
-    if request.path != "/v1/chat/completions" or request.method != "POST":
-        return document({"error": {"message": f"no {request.method} {request.path}"}}, 404)
-    if model in SCENARIOS:
-        return SCENARIOS[model](request)
-    if model in (heads := recordings()):
-        return play(heads[model])
-    return document({"error": {"message": f"no scenario {model!r}"}}, 418)

@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from anthropic import Anthropic, AsyncAnthropic
 from openai import AsyncOpenAI, OpenAI
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -36,6 +37,12 @@ class Case:
     def async_openai(self, base: str = HERALD, **more: object) -> AsyncOpenAI:
         return AsyncOpenAI(**self.options(base, **more))
 
+    def anthropic(self, base: str = HERALD, **more: object) -> Anthropic:
+        return Anthropic(**self.options(base, **{"base_url": base, **more}))
+
+    def async_anthropic(self, base: str = HERALD, **more: object) -> AsyncAnthropic:
+        return AsyncAnthropic(**self.options(base, **{"base_url": base, **more}))
+
     def exchanges(self) -> list[dict]:
         """What the provider has of this test until now."""
         return self._control("exchanges")
@@ -58,6 +65,12 @@ class Case:
 @pytest.fixture
 def case() -> Case:
     return Case()
+
+
+@pytest.fixture(params=["openai", "anthropic"])
+def family(request) -> str:
+    """What the provider speaks; each scenario of it is a model, such as `anthropic/tools`."""
+    return request.param
 
 
 def ask(client: OpenAI | AsyncOpenAI, model: str, **more: object) -> object:
