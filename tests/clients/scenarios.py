@@ -142,11 +142,12 @@ def ending(request: Request, usage: dict) -> list[bytes]:
     return [*(last if options.get("include_usage") else []), DONE]
 
 
-def text(request: Request, usage: dict = USAGE) -> Answer:
+def text(request: Request, usage: dict = USAGE, said: list[str] = WORDS) -> Answer:
     """A sentence."""
     if not request.is_stream:
-        return message(TEXT, "stop", usage)
-    return stream(ROLE, *words(), FINISH, *ending(request, usage))
+        return message("".join(said), "stop", usage)
+    pieces = [sse(chunk({"content": word})) for word in said]
+    return stream(ROLE, *pieces, FINISH, *ending(request, usage))
 
 
 def cached(request: Request) -> Answer:
@@ -157,6 +158,11 @@ def cached(request: Request) -> Answer:
 CALL = {"id": "call_1", "type": "function"}
 ARGUMENTS = ['{"ci', 'ty":"', "Wien", '"}']
 CITIES = ["Wien", "Graz"]
+
+
+def structured(request: Request) -> Answer:
+    """JSON as the answer, of the schema that was asked for."""
+    return text(request, said=ARGUMENTS)
 
 
 def has_result(request: Request) -> bool:
@@ -278,6 +284,7 @@ def redirect(_: Request) -> Answer:
 SCENARIOS: dict[str, Callable[[Request], Answer]] = {
     "text": text,
     "cached": cached,
+    "structured": structured,
     "tools": tools,
     "parallel-tools": parallel_tools,
     "thinking": thinking,

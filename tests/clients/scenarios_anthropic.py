@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 
 from scenarios import (
+    ARGUMENTS,
     CITIES,
     NOT_FOR_THE_CLIENT,
     PACE,
@@ -74,7 +75,8 @@ def block_events(at: int, block: dict) -> list[bytes]:
     """A block as it is streamed: the beginning of it is empty, and what it says comes in pieces."""
     match block["type"]:
         case "text":
-            empty, pieces = {**block, "text": ""}, deltas(at, "text_delta", "text", WORDS)
+            said = WORDS if block["text"] == TEXT else [block["text"]]
+            empty, pieces = {**block, "text": ""}, deltas(at, "text_delta", "text", said)
         case "thinking":
             empty = {**block, "thinking": "", "signature": ""}
             pieces = deltas(at, "thinking_delta", "thinking", THOUGHTS)
@@ -206,6 +208,7 @@ IN_STREAM_ERROR = error("overloaded_error", "Overloaded")
 SCENARIOS: dict[str, Callable[[Request], Answer]] = {
     "text": text,
     "cached": lambda request: answer(request, [TEXT_BLOCK], usage=CACHED_USAGE),
+    "structured": lambda request: answer(request, [{"type": "text", "text": "".join(ARGUMENTS)}]),
     "tools": tools,
     "parallel-tools": parallel_tools,
     "thinking": thinking,
