@@ -147,11 +147,12 @@ def parallel_tools(request: Request) -> Answer:
 
 
 def thinking(request: Request) -> Answer:
-    """Thoughts, then a call if there are tools, else a sentence. With a result it wants its thoughts back."""
+    """Thoughts, then a call if there are tools, else a sentence. Thoughts that come back must be whole."""
     if results(request):
-        is_thinking = request.json.get("thinking", {}).get("type") in ("adaptive", "enabled")
+        # With a budget they must also come; where the model thinks as it likes they may be missing.
+        must = request.json.get("thinking", {}).get("type") == "enabled"
         thoughts = [block for block in said(request, "assistant") if "thinking" in block["type"]]
-        if is_thinking and thoughts != [THINKING_BLOCK, REDACTED_BLOCK]:
+        if (thoughts or must) and thoughts != [THINKING_BLOCK, REDACTED_BLOCK]:
             return refuse(400, "invalid_request_error", "Expected `thinking` or `redacted_thinking`.")
     elif "tools" in request.json:
         blocks = [THINKING_BLOCK, REDACTED_BLOCK, call("toolu_1", "Wien")]
