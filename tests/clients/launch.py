@@ -11,6 +11,7 @@ from pathlib import Path
 from processes import Process
 from scenarios import SCENARIOS, recordings
 from scenarios_anthropic import SCENARIOS as ANTHROPIC_SCENARIOS
+from scenarios_responses import SCENARIOS as RESPONSES_SCENARIOS
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -26,7 +27,8 @@ REPLAYED = ["text", "tool-call", "reasoning", "rate-limited", "error-mid-stream"
 def settings(provider: str) -> str:
     """Herald's settings: a model for each scenario under the scenario's own name.
 
-    What both families play has a name for each of them too, such as `openai/text` and `anthropic/text`.
+    What both families play has a name for each of them too, such as `openai/text` and `anthropic/text`;
+    at `responses/text` is a provider that has /v1/responses, at `openai/text` one without.
     """
     lines = ['[server]\ndrain_delay = "0s"\ndrain_timeout = "1s"\nworkers = 2\n[upstream]\nproxy = "none"\n']
 
@@ -45,6 +47,7 @@ def settings(provider: str) -> str:
     add_provider("shared", f"{provider}/v1", "shared_quota = true")
     add_provider("counting", f"{provider}/v1", "usage_request = true")
     add_provider("openai", f"{provider}/v1", 'preset = "openai"\nresponses = false')
+    add_provider("responses", f"{provider}/v1", "responses = true")
     add_provider("anthropic", f"{provider}/v1", kind="anthropic")
     # Nothing listens on the discard port of a loopback address.
     add_provider("nobody", "http://127.0.0.1:9/v1")
@@ -55,6 +58,8 @@ def settings(provider: str) -> str:
     for name in ANTHROPIC_SCENARIOS:
         for family in ["openai", "anthropic"]:
             add_model(f"{family}/{name}", family, name)
+    for name in RESPONSES_SCENARIOS:
+        add_model(f"responses/{name}", "responses", name)
     add_model("shared-limited", "shared", "limited-always")
     add_model("counted-text", "counting", "text")
     add_model("unreachable", "nobody", "text")

@@ -205,7 +205,7 @@ def limited(refusals: float, seconds: int = 1) -> Callable[[Request], Answer]:
 
 IN_STREAM_ERROR = error("overloaded_error", "Overloaded")
 
-#: Each name is one of OpenAI's half too.
+#: Each name is one of OpenAI's chat completions too.
 SCENARIOS: dict[str, Callable[[Request], Answer]] = {
     "text": text,
     "cached": lambda request: answer(request, [TEXT_BLOCK], usage=CACHED_USAGE),
