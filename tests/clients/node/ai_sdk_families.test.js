@@ -19,6 +19,9 @@ const CLIENTS = {
   "@ai-sdk/anthropic": (one) => createAnthropic(options(one)),
 };
 
+// Only those can go as they are to a provider that has responses.
+const familiesOf = (name) => (name.endsWith("responses") ? [...FAMILIES, "responses"] : FAMILIES);
+
 const weather = tool({
   description: "Tells the weather.",
   inputSchema: z.object({ city: z.string() }),
@@ -26,7 +29,7 @@ const weather = tool({
 });
 
 for (const [name, clientOf] of Object.entries(CLIENTS)) {
-  for (const family of FAMILIES) {
+  for (const family of familiesOf(name)) {
     const asked = (one, model, more = {}) => ({
       model: clientOf(one)(`${family}/${model}`),
       messages,

@@ -22,7 +22,9 @@ const CLIENTS = {
   },
   "@ai-sdk/openai, responses": {
     modelOf: (one, model) => createOpenAI(optionsOf(one))(model),
-    providerOptions: { openai: { ...stateless, forceReasoning: true, reasoningEffort: "low", reasoningSummary: "auto" } },
+    providerOptions: {
+      openai: { ...stateless, forceReasoning: true, reasoningEffort: "low", reasoningSummary: "auto" },
+    },
     keepsProofs: true,
   },
   "@ai-sdk/anthropic": {
@@ -57,7 +59,7 @@ for (const [name, { modelOf, providerOptions, keepsProofs }] of Object.entries(C
   };
 
   for (const [way, answerOf] of Object.entries(WAYS)) {
-    for (const family of FAMILIES) {
+    for (const family of name.endsWith("responses") ? [...FAMILIES, "responses"] : FAMILIES) {
       test(`thoughts are shown apart from the text (${name}, ${family}, ${way})`, async () => {
         const { text, reasoningText } = await answerOf(nextCase(), `${family}/thinking`);
         assert.deepEqual([reasoningText, text], [THOUGHT, TEXT]);

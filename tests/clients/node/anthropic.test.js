@@ -122,7 +122,8 @@ for (const family of FAMILIES) {
   test(`aborting before the head stops the provider within a second (${family})`, async () => {
     const one = nextCase();
     const abort = new AbortController();
-    const asking = clientOf(one).messages.create(bodyOf(`${family}/silent`, { stream: true }), { signal: abort.signal });
+    const body = bodyOf(`${family}/silent`, { stream: true });
+    const asking = clientOf(one).messages.create(body, { signal: abort.signal });
     const failing = assert.rejects(asking, Anthropic.APIUserAbortError);
     while ((await one.exchanges()).length === 0);
     const since = now();

@@ -105,6 +105,32 @@ def test_usage_counts_the_cache_among_the_input(case, family, is_stream):
     assert usage.input_tokens_details.cached_tokens == 64
 
 
+def test_what_the_client_says_is_told_in_the_providers_words(case):
+    asked = {"instructions": "Be short.", "max_output_tokens": 1000, "tools": [WEATHER], "truncation": "auto"}
+    client = case.openai().responses.with_raw_response
+    for family in ("openai", "anthropic"):
+        answer = client.create(model=f"{family}/text", input=PROMPT, **asked)
+        assert answer.headers["x-herald-dropped"] == "truncation"
+    chat, messages = case.exchanges()
+    function = {name: value for name, value in WEATHER.items() if name != "type"}
+    assert (chat["path"], messages["path"]) == ("/v1/chat/completions", "/v1/messages")
+    assert chat["body"] == {
+        "model": "text",
+        "messages": [{"role": "system", "content": "Be short."}, *MESSAGES],
+        "max_completion_tokens": 1000,
+        "tools": [{"type": "function", "function": function}],
+    }
+    schema = function.pop("parameters")
+    assert messages["body"] == {
+        "model": "text",
+        "system": "Be short.",
+        "messages": MESSAGES,
+        "max_tokens": 1000,
+        "tools": [{**function, "input_schema": schema}],
+        "stream": False,
+    }
+
+
 @BOTH
 @pytest.mark.parametrize("field", [{"store": True}, {"background": True}, {"previous_response_id": "resp_1"}])
 def test_what_needs_a_memory_is_refused_where_nobody_has_one(case, is_stream, field):
