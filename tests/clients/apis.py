@@ -10,6 +10,7 @@ APIS = {
     "/v1/chat/completions": scenarios.SCENARIOS,
     "/v1/responses": scenarios_responses.SCENARIOS,
     "/v1/messages": scenarios_anthropic.SCENARIOS,
+    "/v1/messages/count_tokens": {"text": lambda _: document({"input_tokens": 7})},
 }
 
 

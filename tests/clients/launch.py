@@ -89,22 +89,27 @@ class Tally:
 
 
 def run_suites(tally: Tally, scratch: Path, variables: dict[str, str]) -> None:
-    report = scratch / "pytest.xml"
-    pytest = [sys.executable, "-m", "pytest", "-q", "-rsxX", f"--junitxml={report}", HERE / "python"]
     chosen = " ".join(sys.argv[1:])
-    done = subprocess.run([*pytest, "-k", chosen], env=variables, cwd=HERE)
-    tally.read("pytest", report, done.returncode)
-    if chosen:
-        return
+    if chosen.endswith(".test.js"):
+        tally.check(f"there is a suite {chosen}", (HERE / chosen).exists())
+    else:
+        report = scratch / "pytest.xml"
+        pytest = [sys.executable, "-m", "pytest", "-q", "-rsxX", f"--junitxml={report}", HERE / "python"]
+        done = subprocess.run([*pytest, "-k", chosen], env=variables, cwd=HERE)
+        tally.read("pytest", report, done.returncode)
+        if chosen:
+            return
 
     for name in ["node", "browser"]:
+        suites = [each for each in sorted((HERE / name).glob("*.test.js")) if chosen in ("", f"{name}/{each.name}")]
+        if not suites:
+            continue
         if name == "browser" and not CHROMIUM:
             print("skipped: the web page in a browser (HERALD_SKIP_BROWSER)")
             continue
         report = scratch / f"{name}.xml"
         reporters = ["--test-reporter=dot", "--test-reporter-destination=stdout"]
         reporters += ["--test-reporter=junit", f"--test-reporter-destination={report}"]
-        suites = sorted((HERE / name).glob("*.test.js"))
         done = subprocess.run(["node", "--test", *reporters, *suites], env=variables, cwd=HERE)
         tally.read(name, report, done.returncode)
         if done.returncode != 0 and report.exists():

@@ -172,6 +172,15 @@ def test_a_provider_of_its_own_family_is_told_just_what_the_client_said(case):
     assert "authorization" not in headers
 
 
+def test_tokens_are_counted_where_the_provider_can_count(case):
+    client = case.anthropic()
+    assert client.messages.count_tokens(model="anthropic/text", messages=MESSAGES).input_tokens == 7
+    with pytest.raises(anthropic.BadRequestError) as raised:
+        client.messages.count_tokens(model="openai/text", messages=MESSAGES)
+    assert raised.value.body["error"]["code"] == "unsupported_endpoint"
+    assert [each["path"] for each in case.exchanges()] == ["/v1/messages/count_tokens"]
+
+
 @pytest.mark.parametrize("credential", ["api_key", "auth_token"])
 def test_a_known_key_is_let_in_by_either_header_and_goes_no_further(case, credential):
     client = case.anthropic(LOCKED, **{"api_key": None, credential: os.environ["CLIENT_KEY"]})

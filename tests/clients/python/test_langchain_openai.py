@@ -10,7 +10,8 @@ from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
-from scenarios import CITIES, TEXT, WORDS
+from scenarios import CITIES, TEXT, THOUGHT, WORDS
+from scenarios_anthropic import REDACTED_BLOCK, THINKING_BLOCK
 from test_leaving import left_after
 
 PROMPT = HumanMessage(MESSAGES[0]["content"])
@@ -72,6 +73,19 @@ def test_tools_are_called_and_their_results_go_back(case, family, is_stream, mod
     results = [get_weather.invoke(call) for call in called.tool_calls]
     assert all(isinstance(result, ToolMessage) for result in results)
     assert answer_of(model, is_stream, [PROMPT, called, *results]).text == TEXT
+
+
+@BOTH
+def test_with_responses_thoughts_go_back_with_the_result(case, is_stream):
+    thinks = {"reasoning": {"effort": "low", "summary": "auto"}, "include": ["reasoning.encrypted_content"]}
+    model = chat(case, "anthropic/thinking", use_responses_api=True, store=False, **thinks)
+    model = model.bind_tools([get_weather])
+    called = answer_of(model, is_stream, [PROMPT])
+    assert [block["reasoning"] for block in called.content_blocks if block.get("reasoning")] == [THOUGHT]
+    results = [get_weather.invoke(call) for call in called.tool_calls]
+    assert answer_of(model, is_stream, [PROMPT, called, *results]).text == TEXT
+    said = case.exchanges()[1]["body"]["messages"][1]["content"]
+    assert said[:2] == [THINKING_BLOCK, REDACTED_BLOCK]
 
 
 @BOTH
