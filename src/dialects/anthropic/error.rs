@@ -82,6 +82,26 @@ struct Error<'a> {
     /// The request's field at fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     param: Option<&'a str>,
+    /// What the SDKs mend by themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
+}
+
+/// What Anthropic says of an error beside its class, as far as SDKs act on it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = MessagesErrorDetails)]
+struct Details {
+    /// Why, such as `thread_unsupported_request`.
+    error_code: &'static str,
+}
+
+/// What makes the tool runners of the SDKs (`lib/threads` of the Python SDK 2.12) ask once more without
+/// the `thread` that they begin with, where Herald has refused one.
+fn details(report: &ErrorReport) -> Option<Details> {
+    let refused_by_herald = report.upstream.is_none() && report.param.as_deref() == Some("thread");
+    refused_by_herald.then_some(Details {
+        error_code: "thread_unsupported_request",
+    })
 }
 
 /// The body of an error answer, and the data of an error event.
@@ -98,6 +118,7 @@ pub(super) fn text(report: &ErrorReport) -> String {
             message: &report.message,
             code: report.code.as_ref().or(other.as_ref()),
             param: report.param.as_deref(),
+            details: details(report),
         },
         upstream: report.upstream.as_ref(),
     };
@@ -117,6 +138,18 @@ mod tests {
             param: None,
             upstream: None,
         }
+    }
+
+    #[test]
+    fn sdks_are_told_to_ask_without_a_thread_where_herald_refuses_one() {
+        let of_param = |param: &str| {
+            let mut report = report(400, Some("invalid_request_error"), Some("invalid_value"));
+            report.param = Some(param.into());
+            text(&report)
+        };
+        let details = r#""param":"thread","details":{"error_code":"thread_unsupported_request"}}}"#;
+        assert!(of_param("thread").ends_with(details));
+        assert!(!of_param("messages").contains("details"));
     }
 
     #[test]
