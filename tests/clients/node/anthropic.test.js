@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import Anthropic from "@anthropic-ai/sdk";
+import { betaTool } from "@anthropic-ai/sdk/helpers/beta/json-schema";
 import {
   FAMILIES, HERALD, SIGNATURE, TEXT, THOUGHT, assertLeft, assertWaited, collect, messages, nextCase, now,
 } from "./support.js";
@@ -81,6 +82,16 @@ for (const family of FAMILIES) {
       });
     }
   }
+
+  test(`the SDK's own loop calls tools until the answer (${family})`, async () => {
+    const one = nextCase();
+    const run = async ({ city }) => `snow in ${city}`;
+    const tools = [betaTool({ name: weather.name, inputSchema: weather.input_schema, description: "", run })];
+    const runner = clientOf(one).beta.messages.toolRunner(bodyOf(`${family}/parallel-tools`, { tools }));
+    assert.equal((await runner).content[0].text, TEXT);
+    const [, second] = await one.exchanges();
+    for (const city of ["Wien", "Graz"]) assert.ok(JSON.stringify(second.body.messages).includes(`snow in ${city}`));
+  });
 
   test(`text comes piece by piece (${family})`, async () => {
     const pieces = [];

@@ -199,3 +199,40 @@ def test_models_are_listed_in_anthropics_shape(case):
     listed = list(client.models.list())
     assert "anthropic/text" in [model.id for model in listed]
     assert client.models.retrieve("text").type == "model"
+
+
+def test_the_sdks_own_loop_calls_tools_until_the_answer(case, family):
+    @anthropic.beta_tool
+    def get_weather(city: str) -> str:
+        """Tells the weather.
+
+        Args:
+            city: Where.
+        """
+        return f"snow in {city}"
+
+    client, body = case.anthropic(), options(f"{family}/parallel-tools")
+    runner = client.beta.messages.tool_runner(tools=[get_weather], betas=["a-2026-01-01"], **body)
+    assert runner.until_done().content[0].text == TEXT
+    first, second = case.exchanges()
+    assert first["path"].startswith("/v1/")
+    assert all(f"snow in {city}" in str(second["body"]["messages"]) for city in CITIES)
+
+
+def test_a_picture_and_a_document_are_told_in_openais_words(case):
+    picture = {"type": "base64", "media_type": "image/png", "data": "aGVyYWxk"}
+    document = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
+    content = [
+        {"type": "image", "source": picture},
+        {"type": "document", "source": document, "title": "news.pdf"},
+        {"type": "text", "text": MESSAGES[0]["content"], "cache_control": {"type": "ephemeral"}},
+    ]
+    answer = case.anthropic().messages.with_raw_response.create(
+        model="openai/text", max_tokens=1000, messages=[{"role": "user", "content": content}]
+    )
+    assert answer.headers["x-herald-dropped"] == "cache_control"
+    assert case.exchanges()[0]["body"]["messages"][0]["content"] == [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVyYWxk"}},
+        {"type": "file", "file": {"filename": "news.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}},
+        {"type": "text", "text": MESSAGES[0]["content"]},
+    ]

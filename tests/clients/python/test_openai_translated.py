@@ -190,3 +190,23 @@ def test_many_async_streams_of_both_families_do_not_mix(case):
             return await asyncio.gather(*(read(client, model) for model in models))
 
     assert set(asyncio.run(all_of_them())) == {TEXT}
+
+
+def test_a_picture_and_a_document_are_told_in_anthropics_words(case):
+    pdf = {"filename": "news.pdf", "file_data": "data:application/pdf;base64,JVBERi0="}
+    content = [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGVyYWxk", "detail": "low"}},
+        {"type": "file", "file": pdf},
+        {"type": "text", "text": MESSAGES[0]["content"]},
+    ]
+    answer = case.openai().chat.completions.with_raw_response.create(
+        model="anthropic/text", messages=[{"role": "user", "content": content}]
+    )
+    assert answer.headers["x-herald-dropped"] == "image.detail"
+    picture = {"type": "base64", "media_type": "image/png", "data": "aGVyYWxk"}
+    document = {"type": "base64", "media_type": "application/pdf", "data": "JVBERi0="}
+    assert case.exchanges()[0]["body"]["messages"][0]["content"] == [
+        {"type": "image", "source": picture},
+        {"type": "document", "source": document, "title": "news.pdf"},
+        {"type": "text", "text": MESSAGES[0]["content"]},
+    ]
