@@ -69,6 +69,11 @@ impl Passage {
             .map_err(|error| RequestError::not_utf8(&request.body, error))?;
         let mut lost = Losses::default();
         let conversation = from.read_request(text, &mut lost)?;
+        let call = CallBody {
+            // Where a client cannot be told otherwise, it is as if it had asked itself.
+            ask_for_usage: provider.usage_request || request.wants_usage,
+            ..call
+        };
         let body = to.write_request(conversation, call, &mut lost)?;
         if model.strict && !lost.is_empty() {
             return Err(RequestError::WouldLose { lost });

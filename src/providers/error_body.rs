@@ -99,7 +99,10 @@ fn from_value(error: &Value) -> ProviderError {
         .unwrap_or_default();
     let word = |name: &str| fields.get(name).and_then(as_word);
     let (kind, param) = (word("type"), word("param"));
-    let code = fields.get("code").and_then(as_code);
+    // Anthropic's stands among the details.
+    let in_details = || fields.get("details")?.get("error_code");
+    let code = fields.get("code").filter(|code| !code.is_null());
+    let code = code.or_else(in_details).and_then(as_code);
     let by_number = ["code", "status", "status_code"]
         .iter()
         .find_map(|name| as_status(fields.get(*name)?));
@@ -196,6 +199,13 @@ mod tests {
                 Some(400),
             ),
             (r#"{"detail":"Not Found"}"#, "Not Found", None, None, None),
+            (
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"gone","details":{"error_code":"thread_not_found"}}}"#,
+                "gone",
+                Some("invalid_request_error"),
+                Some(json!("thread_not_found")),
+                Some(400),
+            ),
             (
                 r#"[{"error":{"message":"in a list","status":503}}]"#,
                 "in a list",

@@ -84,24 +84,26 @@ struct Error<'a> {
     param: Option<&'a str>,
     /// What the SDKs mend by themselves.
     #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<Details>,
+    details: Option<Details<'a>>,
 }
 
 /// What Anthropic says of an error beside its class, as far as SDKs act on it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = MessagesErrorDetails)]
-struct Details {
+struct Details<'a> {
     /// Why, such as `thread_unsupported_request`.
-    error_code: &'static str,
+    error_code: &'a str,
 }
 
-/// What makes the tool runners of the SDKs (`lib/threads` of the Python SDK 2.12) ask once more without
-/// the `thread` that they begin with, where Herald has refused one.
-fn details(report: &ErrorReport) -> Option<Details> {
-    let refused_by_herald = report.upstream.is_none() && report.param.as_deref() == Some("thread");
-    refused_by_herald.then_some(Details {
-        error_code: "thread_unsupported_request",
-    })
+/// What the tool runners of the SDKs (`lib/threads` of the Python SDK 2.12) act on: the provider's own
+/// code, or the one that makes them ask once more without the `thread` that Herald has refused.
+fn details(report: &ErrorReport) -> Option<Details<'_>> {
+    let error_code = match &report.upstream {
+        Some(_) => report.code.as_ref().and_then(Value::as_str)?,
+        None if report.param.as_deref() == Some("thread") => "thread_unsupported_request",
+        None => return None,
+    };
+    Some(Details { error_code })
 }
 
 /// The body of an error answer, and the data of an error event.

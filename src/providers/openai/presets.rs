@@ -113,6 +113,7 @@ pub static PRESETS: &[Preset] = &[
         allow: &["mistral-correlation-id", "x-kong-request-id"],
         apis: &[ChatCompletions, Embeddings],
         quirks: ChatQuirks {
+            include_usage: false,
             passes: &["frequency_penalty", "presence_penalty"],
             ..ChatQuirks::COMPATIBLE
         },

@@ -19,6 +19,9 @@ pub struct ChatQuirks {
     /// Whether several texts of one message may stand in a list. Where not, they are joined with an
     /// empty line between them.
     pub text_lists: bool,
+    /// Whether it knows `stream_options.include_usage`. Mistral tells usage without being asked, and
+    /// refuses members that it does not know.
+    pub include_usage: bool,
     /// Members that have no word of ours and pass as they are, where a client's format has them too.
     pub passes: &'static [&'static str],
 }
@@ -32,6 +35,7 @@ impl ChatQuirks {
         effort_none: false,
         cache_control: false,
         text_lists: true,
+        include_usage: true,
         // Not `metadata`: OpenAI takes it only with `store`, and what is stored here could not be
         // found under the id that a client of another format is told.
         passes: &[

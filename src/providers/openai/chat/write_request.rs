@@ -62,9 +62,11 @@ pub(super) fn write(
         }),
         user: conversation.end_user,
         stream: call.stream.then_some(true),
-        stream_options: (call.stream && call.ask_for_usage).then_some(StreamOptions {
-            include_usage: true,
-        }),
+        stream_options: (call.stream && call.ask_for_usage && quirks.include_usage).then_some(
+            StreamOptions {
+                include_usage: true,
+            },
+        ),
         more,
     };
     let text = serde_json::to_vec(&body)

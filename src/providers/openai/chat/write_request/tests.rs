@@ -13,6 +13,7 @@ const GENEROUS: ChatQuirks = ChatQuirks {
     thoughts: true,
     effort_none: true,
     cache_control: true,
+    include_usage: true,
     text_lists: true,
     passes: &["provider"],
 };
