@@ -119,13 +119,7 @@ impl Translation {
                 self.writer.write(delta, &mut events);
             }
         }
-        if !self.rules.drop_events.is_empty() {
-            let is_dropped = |event: &SseEvent| {
-                let name = event.event.as_deref().unwrap_or("message");
-                self.rules.drop_events.iter().any(|dropped| dropped == name)
-            };
-            events.retain(|event| !is_dropped(event));
-        }
+        self.drop_events(&mut events);
         Ok(events)
     }
 
@@ -134,7 +128,21 @@ impl Translation {
     pub fn end(&mut self) -> Vec<SseEvent> {
         let mut events = Vec::new();
         self.writer.end(&mut events);
+        // An end marker is never dropped, whatever it is called.
+        let marker = events.pop();
+        self.drop_events(&mut events);
+        events.extend(marker);
         events
+    }
+
+    fn drop_events(&self, events: &mut Vec<SseEvent>) {
+        let dropped = &self.rules.drop_events;
+        if !dropped.is_empty() {
+            events.retain(|event| {
+                let name = event.event.as_deref().unwrap_or("message");
+                !dropped.iter().any(|dropped| dropped == name)
+            });
+        }
     }
 
     /// A whole answer, one that the API's own check has let pass.
@@ -180,5 +188,112 @@ fn drop_parts(rules: &FilterRules, answer: &mut Answer<'_>) {
     }
     if rules.usage {
         answer.usage = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::{
+        dialects::{anthropic::Messages, openai::Responses},
+        settings::Settings,
+    };
+
+    const THOUGHT: &str = r#"{"choices":[{"delta":{"reasoning_content":"hm"}}]}"#;
+    const TEXT: &str = r#"{"choices":[{"delta":{"content":"Hi"}}]}"#;
+    const FINISH: &str = r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":5}}"#;
+    const DOCUMENT: &str = r#"{"choices":[{"message":{"reasoning_content":"hm","content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":5}}"#;
+
+    /// The passage of a request to a provider of chat completions.
+    fn passage(
+        dialect: &'static dyn Dialect,
+        model: &str,
+        body: &'static str,
+    ) -> Result<Passage, RequestError> {
+        let settings = format!(
+            "[[providers]]\nid = \"p\"\nkind = \"openai\"\nbase_url = \"http://127.0.0.1:1\"\n\
+             [[models]]\nid = \"m\"\ntargets = [{{ provider = \"p\", model = \"gpt\" }}]\n{model}\n"
+        );
+        let settings = Settings::from_toml(&settings).unwrap();
+        let settings = settings.verify(&HashMap::new()).unwrap();
+        let request = dialect.parse_completion(Bytes::from(body)).unwrap();
+        let about = AnswerContext {
+            id: "1",
+            model: "gpt",
+            created: 0,
+        };
+        Passage::find(dialect, &request, settings.models.get("m").unwrap(), about)
+    }
+
+    fn translation(dialect: &'static dyn Dialect, model: &str) -> Translation {
+        let body = r#"{"model":"m","max_tokens":9,"input":"Hi","messages":[{"role":"user","content":"Hi"}]}"#;
+        let passage = passage(dialect, model, body).unwrap();
+        passage.translation.unwrap()
+    }
+
+    /// All events of an answer.
+    fn events(translation: &mut Translation) -> Vec<SseEvent> {
+        let mut events = Vec::new();
+        for data in [THOUGHT, TEXT, FINISH] {
+            let raw = SseEvent {
+                event: None,
+                id: None,
+                data: data.into(),
+            };
+            events.extend(translation.event(&raw).unwrap());
+        }
+        events.extend(translation.end());
+        events
+    }
+
+    #[test]
+    fn events_are_dropped_by_their_name_to_the_end_but_for_the_end_marker() {
+        let dropped = ["response.output_text.delta", "response.output_item.done"];
+        let rule = format!("filter.drop_events = {dropped:?}");
+        let rule = rule.replace(']', ", \"response.completed\"]");
+        let events = events(&mut translation(&Responses, &rule));
+        let names: Vec<_> = events.iter().filter_map(|it| it.event.as_deref()).collect();
+        assert!(names.contains(&"response.output_text.done"), "{names:?}");
+        assert!(
+            !names.iter().any(|name| dropped.contains(name)),
+            "{names:?}"
+        );
+        assert_eq!(names.last(), Some(&"response.completed"));
+    }
+
+    #[test]
+    fn parts_are_dropped_of_streams_and_of_documents_alike() {
+        for (rule, thinks, usage) in [
+            ("", true, r#""output_tokens":5"#),
+            (
+                "filter.drop = [\"reasoning\"]",
+                false,
+                r#""output_tokens":5"#,
+            ),
+            ("filter.drop = [\"usage\"]", true, r#""output_tokens":0"#),
+        ] {
+            let events = events(&mut translation(&Messages, rule));
+            let stream: String = events.iter().map(|event| &*event.data).collect();
+            let document = translation(&Messages, rule).document(DOCUMENT.as_bytes());
+            let document = String::from_utf8(document.unwrap().to_vec()).unwrap();
+            for text in [stream, document] {
+                assert!(text.contains("Hi"), "{text}");
+                assert_eq!(text.contains("hm"), thinks, "{rule}: {text}");
+                let last = text.rfind("\"output_tokens\"").unwrap();
+                assert!(text[last..].starts_with(usage), "{rule}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_carried_is_named_or_refused_where_nothing_may_be_lost() {
+        let body = r#"{"model":"m","input":"Hi","truncation":"auto"}"#;
+        let lost = passage(&Responses, "", body).unwrap().lost;
+        assert_eq!(lost.names(), ["truncation"]);
+        let refused = passage(&Responses, "strict = true", body).unwrap_err();
+        assert_eq!(refused, RequestError::WouldLose { lost });
+        assert!(passage(&Responses, "strict = true", r#"{"model":"m","input":"Hi"}"#).is_ok());
     }
 }
