@@ -56,7 +56,10 @@ impl DeltaReader for MessageDeltas {
     fn read<'a>(&mut self, raw: &'a SseEvent, deltas: &mut Vec<Delta<'a>>) -> Result<(), BadEvent> {
         let event: Event<'a> = match serde_json::from_str(&raw.data) {
             Ok(event) => event,
-            Err(_) if is_foreign(raw) => return Ok(()),
+            Err(_) if is_foreign(raw) => {
+                deltas.push(Delta::Lost("event"));
+                return Ok(());
+            }
             Err(_) => return Err(BadEvent),
         };
         match event.kind.as_ref() {
@@ -74,7 +77,11 @@ impl DeltaReader for MessageDeltas {
                 Ok(())
             }
             "message_delta" => self.finish(&event, deltas),
-            _ => Ok(()),
+            "ping" => Ok(()),
+            _ => {
+                deltas.push(Delta::Lost("event"));
+                Ok(())
+            }
         }
     }
 }
