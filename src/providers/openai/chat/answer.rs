@@ -24,13 +24,15 @@ pub(super) fn read<'a>(document: &'a str, losses: &mut Losses) -> Result<Answer<
         .read_chunk(completion, &mut deltas)
         .map_err(|_| BadDocument::NoDocument)?;
     let mut answer = Answer::default();
+    // The places of the calls among the parts: a search for each piece of arguments could take minutes.
+    let mut calls = Vec::new();
     for delta in deltas {
-        add(delta, &mut answer, losses);
+        add(delta, &mut answer, &mut calls, losses);
     }
     Ok(answer)
 }
 
-fn add<'a>(delta: Delta<'a>, answer: &mut Answer<'a>, losses: &mut Losses) {
+fn add<'a>(delta: Delta<'a>, answer: &mut Answer<'a>, calls: &mut Vec<usize>, losses: &mut Losses) {
     let parts = &mut answer.parts;
     match delta {
         Delta::Start { id, model, created } => {
@@ -59,20 +61,18 @@ fn add<'a>(delta: Delta<'a>, answer: &mut Answer<'a>, losses: &mut Losses) {
             _ => parts.push(thought(Cow::Borrowed(""), Some(proof))),
         },
         Delta::RedactedThinking(data) => parts.push(PartKind::RedactedThinking(data).into()),
-        Delta::ToolCall { id, name, .. } => parts.push(
-            PartKind::ToolCall {
+        Delta::ToolCall { id, name, .. } => {
+            calls.push(parts.len());
+            let call = PartKind::ToolCall {
                 id,
                 name,
                 arguments: Cow::Borrowed(""),
-            }
-            .into(),
-        ),
+            };
+            parts.push(call.into());
+        }
         Delta::ToolArguments { index, text } => {
-            let mut calls = parts.iter_mut().filter_map(|part| match &mut part.kind {
-                PartKind::ToolCall { arguments, .. } => Some(arguments),
-                _ => None,
-            });
-            if let Some(arguments) = calls.nth(index) {
+            let call = calls.get(index).and_then(|place| parts.get_mut(*place));
+            if let Some(PartKind::ToolCall { arguments, .. }) = call.map(|call| &mut call.kind) {
                 *arguments += text;
             }
         }
