@@ -21,6 +21,16 @@ pub enum WireFormat {
 }
 
 impl WireFormat {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::ChatCompletions,
+        Self::Completions,
+        Self::Responses,
+        Self::Embeddings,
+        Self::Messages,
+        Self::CountTokens,
+    ];
+
     /// The path under which its owner serves it.
     #[must_use]
     pub fn path(self) -> &'static str {

@@ -258,6 +258,15 @@ fn a_route_is_told_with_the_place_of_each_of_its_parts() {
             "https://acme.test/v1/chat/completions, providers[0].base_url (",
         ),
         ("with its key", "providers[0].api_key ("),
+        (
+            "passed on",
+            "/v1/chat/completions, /v1/completions, /v1/embeddings",
+        ),
+        (
+            "translated",
+            "/v1/responses into /v1/chat/completions, /v1/messages into /v1/chat/completions",
+        ),
+        ("not served", "/v1/messages/count_tokens"),
         ("dropped parts", "usage, models[0].filter.drop ("),
         ("dropped events", "ping, models[0].filter.drop_events ("),
         ("hold", "250ms, clocks.hold ("),

@@ -83,6 +83,7 @@ pub(super) fn explain(asked: &Arguments, known: &Known) -> Result<String, String
         let place = provider_at("api_key");
         rows.push(Row::same("with its key", place));
     }
+    rows.extend(formats(model));
     rows.extend(drops(known, (&key, &model.filter), asked_key));
     if provider.usage_request {
         let place = provider_at("usage_request");
@@ -109,7 +110,29 @@ fn unknown_model(known: &Known, id: &str) -> String {
     )
 }
 
-/// Where the provider is asked, without a query, which it never has.
+/// What clients may write in, and whether it passes as it is or is told anew.
+fn formats(model: &VerifiedModel) -> Vec<Row> {
+    let provider = &*model.provider;
+    let (mut passed, mut translated, mut not_served) = (Vec::new(), Vec::new(), Vec::new());
+    for asked in WireFormat::ALL {
+        match providers::protocol(&provider.kind).api(asked, provider) {
+            Some(api) if api.format() == asked => passed.push(asked.to_string()),
+            Some(api) => translated.push(format!("{asked} into {}", api.format())),
+            None => not_served.push(asked.to_string()),
+        }
+    }
+    [
+        ("passed on", passed),
+        ("translated", translated),
+        ("not served", not_served),
+    ]
+    .into_iter()
+    .filter(|(_, formats)| !formats.is_empty())
+    .map(|(subject, formats)| Row::same(subject, formats.join(", ")))
+    .collect()
+}
+
+/// Where the provider is asked for a chat completion, with the query that Azure needs.
 fn address(known: &Known, model: &VerifiedModel) -> String {
     let provider = &model.provider;
     let Some(transport) = known.settings.client_parts.endpoints.get(&provider.id) else {
