@@ -65,6 +65,9 @@ pub enum CaptureError {
     /// The chunks of the body are none.
     #[error("the chunks of its answer are malformed, which a recording cannot hold")]
     Chunks,
+    /// A recording is played to those who speak chat completions, and is none in another format.
+    #[error("it speaks {0}, and a recording holds answers to {chat}", chat = WireFormat::ChatCompletions)]
+    Format(WireFormat),
     /// Keys could hide in an encoded body.
     #[error("its answer has a content-encoding although none was asked for; keys could hide in it")]
     Encoded,
@@ -110,13 +113,16 @@ fn request_bytes(
     settings: &VerifiedSettings,
     model: &VerifiedModel,
     request: &CompletionRequest,
-) -> Result<Vec<u8>, UpstreamError> {
+) -> Result<Vec<u8>, CaptureError> {
     let provider = &model.provider;
     let transport = settings.client_parts.endpoints.get(&provider.id);
-    let transport = transport.ok_or(ConnectError::Unreachable)?;
-    // The request is written in what the provider speaks, so its own API is asked whatever it is.
+    let unreachable = || UpstreamError::from(ConnectError::Unreachable);
+    let transport = transport.ok_or_else(unreachable)?;
     let api = protocol(&provider.kind).api(WireFormat::ChatCompletions, provider);
-    let api = api.ok_or(ConnectError::Unreachable)?;
+    let api = api.ok_or_else(unreachable)?;
+    if api.format() != WireFormat::ChatCompletions {
+        return Err(CaptureError::Format(api.format()));
+    }
     let call = CallBody {
         model: &model.upstream_model,
         stream: request.stream,

@@ -49,6 +49,22 @@ async fn a_recording_of_a_recording_is_the_same_but_for_what_was_scrubbed() {
     }
 }
 
+#[tokio::test]
+async fn a_provider_of_another_format_is_not_asked_for_what_could_not_be_played() {
+    let settings = "[[providers]]\nid = \"a\"\nkind = \"anthropic\"\nbase_url = \"http://127.0.0.1:1\"\n\
+        [[models]]\nid = \"m\"\ntargets = [{ provider = \"a\", model = \"claude\" }]\n";
+    let settings = Settings::from_toml(settings).unwrap();
+    let settings = settings.verify(&HashMap::new()).unwrap();
+    let model = settings.models.get("m").unwrap();
+    let refused = capture(&settings, model, &request("m", true)).await;
+    let refused = refused.unwrap_err();
+    assert_eq!(refused, CaptureError::Format(WireFormat::Messages));
+    assert_eq!(
+        refused.to_string(),
+        "it speaks /v1/messages, and a recording holds answers to /v1/chat/completions"
+    );
+}
+
 /// Plays `answer` to whatever request comes, and gives what was captured.
 async fn exchanged(
     answer: &[(u64, &str)],
