@@ -1,6 +1,7 @@
 //! Dialects: what clients speak.
 
 pub mod anthropic;
+mod fields;
 mod members;
 pub mod openai;
 

@@ -5,7 +5,6 @@ mod chat;
 mod completions;
 mod embeddings;
 mod error;
-mod fields;
 mod models;
 mod responses;
 mod source;

@@ -2,19 +2,16 @@
 //! Python SDK 2.12, read November 2026). docs/providers.md has it field by field.
 
 mod content;
-mod object;
 mod options;
 mod source;
 mod tools;
 
 use serde_json::value::RawValue;
 
-use self::{
-    content::Speaker,
-    object::{Object, Path, list},
-};
+use self::content::Speaker;
 use crate::{
     completion::{Conversation, PartKind, Role, Turn},
+    dialects::fields::{Fields, Path, is_empty},
     error::RequestError,
     translation::Losses,
 };
@@ -34,7 +31,7 @@ pub(super) fn read<'a>(
     body: &'a str,
     losses: &mut Losses,
 ) -> Result<Conversation<'a>, RequestError> {
-    let mut request = Object::whole(body)?;
+    let mut request = Fields::of_body(body)?;
     // The route and the flow have acted on these.
     request.take("model")?;
     request.take("stream")?;
@@ -53,18 +50,24 @@ pub(super) fn read<'a>(
     for name in ANTHROPICS_OWN {
         request.skip(name, &["{}"], losses)?;
     }
-    conversation.others = request.rest().collect();
+    conversation.others = request.rest();
+    conversation.others.retain(|(_, value)| !is_empty(value));
     Ok(conversation)
 }
 
 /// The system prompt and the messages, in this order.
 fn turns<'a>(
-    request: &mut Object<'a, '_>,
+    request: &mut Fields<'a, '_>,
     losses: &mut Losses,
 ) -> Result<Vec<Turn<'a>>, RequestError> {
     let mut turns = Vec::new();
     if let Some(system) = request.take("system")? {
-        let parts = content::read(system, &Path::top("system"), Speaker::System, losses)?;
+        let parts = content::read(
+            system,
+            &Path::Body.member("system"),
+            Speaker::System,
+            losses,
+        )?;
         if !parts.is_empty() {
             turns.push(Turn {
                 role: Role::System,
@@ -72,12 +75,12 @@ fn turns<'a>(
             });
         }
     }
-    let path = Path::top("messages");
+    let path = Path::Body.member("messages");
     let wanted = "a list of messages";
     let messages = request
         .take("messages")?
         .ok_or_else(|| path.wanted(wanted))?;
-    for (place, message) in list(messages, &path, wanted)?.into_iter().enumerate() {
+    for (place, message) in path.list(messages, wanted)?.into_iter().enumerate() {
         turns.extend(turn(message, path.place(place), losses)?);
     }
     note_prefill(&turns, losses);
@@ -90,7 +93,7 @@ fn turn<'a>(
     path: Path<'_>,
     losses: &mut Losses,
 ) -> Result<Option<Turn<'a>>, RequestError> {
-    let mut message = Object::read(message, path)?;
+    let mut message = Fields::read(message, path)?;
     let role = message.text("role")?.unwrap_or_default();
     let (role, speaker) = match role.as_ref() {
         "user" => (Role::User, Speaker::User),

@@ -2,8 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::fields::Path;
-use crate::{completion::Source, error::RequestError};
+use crate::{completion::Source, dialects::fields::Path, error::RequestError};
 
 /// A URL, or what a `data:` URL holds (RFC 2397).
 ///

@@ -2,12 +2,10 @@
 
 use serde_json::value::RawValue;
 
-use super::{
-    object::{Object, Path, Text, list},
-    source,
-};
+use super::source;
 use crate::{
     completion::{Part, PartKind},
+    dialects::fields::{Fields, Path, Text, is_object},
     error::RequestError,
     translation::Losses,
 };
@@ -54,17 +52,17 @@ pub(super) fn read<'a>(
         let part = (!text.is_empty()).then(|| PartKind::Text(text).into());
         return Ok(part.into_iter().collect());
     }
-    let blocks = list(value, path, WANTED)?;
+    let blocks = path.list(value, WANTED)?;
     let mut parts = Vec::with_capacity(blocks.len());
     for (place, block) in blocks.into_iter().enumerate() {
-        let block = Object::read(block, path.place(place))?;
+        let block = Fields::read(block, path.place(place))?;
         read_block(block, path, speaker, losses, &mut parts)?;
     }
     Ok(parts)
 }
 
 fn read_block<'a>(
-    mut block: Object<'a, '_>,
+    mut block: Fields<'a, '_>,
     content: &Path<'_>,
     speaker: Speaker,
     losses: &mut Losses,
@@ -111,12 +109,12 @@ fn is_of_a_server(kind: &str) -> bool {
 }
 
 /// Citations of a text, or that a document may be cited. A document that may not says nothing.
-fn skip_citations(block: &mut Object<'_, '_>, losses: &mut Losses) -> Result<(), RequestError> {
+fn skip_citations(block: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<(), RequestError> {
     let Some(value) = block.take("citations")? else {
         return Ok(());
     };
     let path = block.at("citations");
-    let says_nothing = match Object::read(value, path) {
+    let says_nothing = match Fields::read(value, path) {
         Ok(mut citations) => !citations.flag("enabled")?,
         Err(_) => value.get() == "[]",
     };
@@ -126,7 +124,7 @@ fn skip_citations(block: &mut Object<'_, '_>, losses: &mut Losses) -> Result<(),
     Ok(())
 }
 
-fn thinking<'a>(block: &mut Object<'a, '_>) -> Result<PartKind<'a>, RequestError> {
+fn thinking<'a>(block: &mut Fields<'a, '_>) -> Result<PartKind<'a>, RequestError> {
     let signature = block.text("signature")?;
     Ok(PartKind::Thinking {
         text: block.needed_text("thinking")?,
@@ -136,11 +134,11 @@ fn thinking<'a>(block: &mut Object<'a, '_>) -> Result<PartKind<'a>, RequestError
 }
 
 fn tool_use<'a>(
-    block: &mut Object<'a, '_>,
+    block: &mut Fields<'a, '_>,
     losses: &mut Losses,
 ) -> Result<PartKind<'a>, RequestError> {
     let input = block.take("input")?;
-    let input = input.filter(|input| input.get().starts_with('{'));
+    let input = input.filter(|input| is_object(input));
     let input = input.ok_or_else(|| block.at("input").wanted("an object"))?;
     block.skip("caller", &[r#"{"type":"direct"}"#], losses)?;
     Ok(PartKind::ToolCall {
@@ -151,7 +149,7 @@ fn tool_use<'a>(
 }
 
 fn tool_result<'a>(
-    block: &mut Object<'a, '_>,
+    block: &mut Fields<'a, '_>,
     losses: &mut Losses,
 ) -> Result<PartKind<'a>, RequestError> {
     let content = match block.take("content")? {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::object::{Object, Path, Text};
 use crate::{
     completion::{AnswerShape, Conversation, Effort, Reasoning},
+    dialects::fields::{Fields, Path, Text, is_object},
     error::RequestError,
     translation::Losses,
 };
@@ -16,17 +16,17 @@ use crate::{
 /// # Errors
 /// One is of another type, or `max_tokens` is missing.
 pub(super) fn read<'a>(
-    request: &mut Object<'a, '_>,
+    request: &mut Fields<'a, '_>,
     conversation: &mut Conversation<'a>,
     losses: &mut Losses,
 ) -> Result<(), RequestError> {
     let wanted = "a whole number";
-    let most = request.take_as("max_tokens", wanted)?;
+    let most = request.value("max_tokens", wanted)?;
     conversation.max_tokens = Some(most.ok_or_else(|| request.at("max_tokens").wanted(wanted))?);
     conversation.stop = stop_sequences(request)?;
-    conversation.temperature = request.take_as("temperature", "a number")?;
-    conversation.top_p = request.take_as("top_p", "a number")?;
-    conversation.top_k = request.take_as("top_k", wanted)?;
+    conversation.temperature = request.value("temperature", "a number")?;
+    conversation.top_p = request.value("top_p", "a number")?;
+    conversation.top_k = request.value("top_k", wanted)?;
     conversation.end_user = end_user(request, losses)?;
     conversation.reasoning = thinking(request, losses)?;
     output(request, conversation, losses)?;
@@ -35,36 +35,36 @@ pub(super) fn read<'a>(
     request.skip("speed", &[r#""standard""#], losses)
 }
 
-fn stop_sequences<'a>(request: &mut Object<'a, '_>) -> Result<Vec<Cow<'a, str>>, RequestError> {
-    let texts = request.take_as::<Vec<Text<'a>>>("stop_sequences", "a list of strings")?;
+fn stop_sequences<'a>(request: &mut Fields<'a, '_>) -> Result<Vec<Cow<'a, str>>, RequestError> {
+    let texts = request.value::<Vec<Text<'a>>>("stop_sequences", "a list of strings")?;
     let texts = texts.unwrap_or_default().into_iter();
     Ok(texts.map(|Text(text)| text).collect())
 }
 
 fn end_user<'a>(
-    request: &mut Object<'a, '_>,
+    request: &mut Fields<'a, '_>,
     losses: &mut Losses,
 ) -> Result<Option<Cow<'a, str>>, RequestError> {
     let Some(metadata) = request.take("metadata")? else {
         return Ok(None);
     };
-    let mut metadata = Object::read(metadata, Path::top("metadata"))?;
+    let mut metadata = Fields::read(metadata, Path::Body.member("metadata"))?;
     let user = metadata.text("user_id")?;
     metadata.lose_rest(losses);
     Ok(user)
 }
 
-fn thinking(request: &mut Object<'_, '_>, losses: &mut Losses) -> Result<Reasoning, RequestError> {
+fn thinking(request: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<Reasoning, RequestError> {
     let mut reasoning = Reasoning::default();
     let Some(thinking) = request.take("thinking")? else {
         return Ok(reasoning);
     };
-    let mut thinking = Object::read(thinking, Path::top("thinking"))?;
+    let mut thinking = Fields::read(thinking, Path::Body.member("thinking"))?;
     let kind = thinking.text("type")?.unwrap_or_default();
     reasoning.enabled = Some(match kind.as_ref() {
         "enabled" => {
             let wanted = "a whole number";
-            let budget = thinking.take_as("budget_tokens", wanted)?;
+            let budget = thinking.value("budget_tokens", wanted)?;
             let at = thinking.at("budget_tokens");
             reasoning.budget_tokens = Some(budget.ok_or_else(|| at.wanted(wanted))?);
             true
@@ -94,18 +94,18 @@ fn thinking(request: &mut Object<'_, '_>, losses: &mut Losses) -> Result<Reasoni
 
 /// `output_config`, and the older `output_format`.
 fn output<'a>(
-    request: &mut Object<'a, '_>,
+    request: &mut Fields<'a, '_>,
     conversation: &mut Conversation<'a>,
     losses: &mut Losses,
 ) -> Result<(), RequestError> {
     let older = request.take("output_format")?;
     if let Some(format) = older {
-        conversation.shape = shape(format, Path::top("output_format"), losses)?;
+        conversation.shape = shape(format, Path::Body.member("output_format"), losses)?;
     }
     let Some(config) = request.take("output_config")? else {
         return Ok(());
     };
-    let mut config = Object::read(config, Path::top("output_config"))?;
+    let mut config = Fields::read(config, Path::Body.member("output_config"))?;
     if let Some(effort) = config.text("effort")? {
         let effort = Effort::parse(&effort);
         let wanted = "`low`, `medium`, `high`, `xhigh` or `max`";
@@ -115,7 +115,7 @@ fn output<'a>(
     if let Some(format) = config.take("format")? {
         if older.is_some() {
             let wanted = "left out where `output_config.format` is there";
-            return Err(Path::top("output_format").wanted(wanted));
+            return Err(Path::Body.member("output_format").wanted(wanted));
         }
         conversation.shape = shape(format, config.at("format"), losses)?;
     }
@@ -128,12 +128,12 @@ fn shape<'a>(
     path: Path<'_>,
     losses: &mut Losses,
 ) -> Result<AnswerShape<'a>, RequestError> {
-    let mut format = Object::read(format, path)?;
+    let mut format = Fields::read(format, path)?;
     if format.text("type")?.unwrap_or_default() != "json_schema" {
         return Err(format.at("type").wanted("`json_schema`"));
     }
     let schema = format.take("schema")?;
-    let schema = schema.filter(|schema| schema.get().starts_with('{'));
+    let schema = schema.filter(|schema| is_object(schema));
     let schema = schema.ok_or_else(|| format.at("schema").wanted("an object"))?;
     format.lose_rest(losses);
     Ok(AnswerShape::JsonSchema {

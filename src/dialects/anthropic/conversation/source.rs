@@ -2,24 +2,22 @@
 
 use std::borrow::Cow;
 
-use super::{
-    content::{self, Speaker},
-    object::Object,
-};
+use super::content::{self, Speaker};
 use crate::{
     completion::{Part, PartKind, Source},
+    dialects::fields::Fields,
     error::RequestError,
     translation::Losses,
 };
 
 /// A block `image`.
 pub(super) fn image<'a>(
-    block: &mut Object<'a, '_>,
+    block: &mut Fields<'a, '_>,
     losses: &mut Losses,
 ) -> Result<PartKind<'a>, RequestError> {
     let value = block.take("source")?;
     let path = block.at("source");
-    let mut source = Object::read(value.ok_or_else(|| path.wanted("an object"))?, path)?;
+    let mut source = Fields::read(value.ok_or_else(|| path.wanted("an object"))?, path)?;
     let kind = source.text("type")?.unwrap_or_default();
     let Some(picture) = here_or_fetched(&kind, &mut source)? else {
         // A `file` stands with Anthropic, where another provider cannot read it.
@@ -34,14 +32,14 @@ pub(super) fn image<'a>(
 
 /// A block `document`. One that is made of blocks is told as they are, one after the other.
 pub(super) fn document<'a>(
-    block: &mut Object<'a, '_>,
+    block: &mut Fields<'a, '_>,
     losses: &mut Losses,
     parts: &mut Vec<Part<'a>>,
 ) -> Result<(), RequestError> {
     let name = block.text("title")?;
     let value = block.take("source")?;
     let path = block.at("source");
-    let mut source = Object::read(value.ok_or_else(|| path.wanted("an object"))?, path)?;
+    let mut source = Fields::read(value.ok_or_else(|| path.wanted("an object"))?, path)?;
     let kind = source.text("type")?.unwrap_or_default();
     let read = match kind.as_ref() {
         "text" => {
@@ -73,7 +71,7 @@ pub(super) fn document<'a>(
 /// A block `search_result`, told as a document of its texts. Where it was found is lost with the
 /// block's other members.
 pub(super) fn search_result<'a>(
-    block: &mut Object<'a, '_>,
+    block: &mut Fields<'a, '_>,
     losses: &mut Losses,
 ) -> Result<PartKind<'a>, RequestError> {
     let name = block.needed_text("title")?;
@@ -103,7 +101,7 @@ pub(super) fn search_result<'a>(
 /// The two kinds of sources that pictures and documents share.
 fn here_or_fetched<'a>(
     kind: &str,
-    source: &mut Object<'a, '_>,
+    source: &mut Fields<'a, '_>,
 ) -> Result<Option<Source<'a>>, RequestError> {
     Ok(match kind {
         "base64" => Some(Source::Base64 {

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::object::{Object, Path, list};
 use crate::{
     completion::{Conversation, Tool, ToolChoice},
+    dialects::fields::{Fields, Path, is_object},
     error::RequestError,
     translation::Losses,
 };
@@ -16,17 +16,14 @@ use crate::{
 /// # Errors
 /// One is malformed, or a tool must be called that only Anthropic knows.
 pub(super) fn read<'a>(
-    request: &mut Object<'a, '_>,
+    request: &mut Fields<'a, '_>,
     conversation: &mut Conversation<'a>,
     losses: &mut Losses,
 ) -> Result<(), RequestError> {
     let mut lost = Vec::new();
     if let Some(tools) = request.take("tools")? {
-        let path = Path::top("tools");
-        for (place, tool) in list(tools, &path, "a list of tools")?
-            .into_iter()
-            .enumerate()
-        {
+        let path = Path::Body.member("tools");
+        for (place, tool) in path.list(tools, "a list of tools")?.into_iter().enumerate() {
             match read_tool(tool, path.place(place), losses)? {
                 Ok(tool) => conversation.tools.push(tool),
                 Err(name) => lost.push(name),
@@ -34,7 +31,7 @@ pub(super) fn read<'a>(
         }
     }
     if let Some(choice) = request.take("tool_choice")? {
-        let mut choice = Object::read(choice, Path::top("tool_choice"))?;
+        let mut choice = Fields::read(choice, Path::Body.member("tool_choice"))?;
         let kind = choice.text("type")?.unwrap_or_default();
         conversation.tool_choice = Some(match kind.as_ref() {
             "auto" => ToolChoice::Auto,
@@ -72,22 +69,28 @@ fn read_tool<'a>(
     path: Path<'_>,
     losses: &mut Losses,
 ) -> Result<Result<Tool<'a>, Cow<'a, str>>, RequestError> {
-    let mut tool = Object::read(tool, path)?;
+    let mut tool = Fields::read(tool, path)?;
     let kind = tool.text("type")?.unwrap_or("custom".into());
     if kind != "custom" {
-        Path::top("tools").member(without_date(&kind)).lose(losses);
+        Path::Body
+            .member("tools")
+            .member(without_date(&kind))
+            .lose(losses);
         // An `mcp_toolset` has no name.
         return Ok(Err(tool.text("name")?.unwrap_or_default()));
     }
     let schema = tool.take("input_schema")?;
-    let schema = schema.filter(|schema| schema.get().starts_with('{'));
+    let schema = schema.filter(|schema| is_object(schema));
     let schema = schema.ok_or_else(|| tool.at("input_schema").wanted("an object"))?;
+    for name in ["defer_loading", "eager_input_streaming"] {
+        tool.skip(name, &["false"], losses)?;
+    }
     tool.skip("allowed_callers", &[r#"["direct"]"#, "[]"], losses)?;
     let read = Tool {
         name: tool.needed_text("name")?,
         description: tool.text("description")?,
         parameters: Some(schema),
-        strict: tool.take_as("strict", "true or false")?,
+        strict: tool.value("strict", "true or false")?,
         cache_control: tool.take("cache_control")?,
     };
     tool.lose_rest(losses);

@@ -12,7 +12,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     completion::{AnswerShape, Conversation, Effort, Reasoning},
-    dialects::openai::fields::{Fields, Path, is_empty, is_object},
+    dialects::fields::{Fields, Path, is_empty, is_object},
     error::RequestError,
     translation::Losses,
 };
@@ -27,8 +27,8 @@ pub(super) fn read<'a>(
 ) -> Result<Conversation<'a>, RequestError> {
     let mut fields = Fields::of_body(body)?;
     // Whoever makes the call says these two.
-    fields.take("model");
-    fields.take("stream");
+    fields.take("model")?;
+    fields.take("stream")?;
     if fields.value("n", "a whole number")?.unwrap_or(1_u64) != 1 {
         let wanted = "1: the model's provider gives one answer only";
         return Err(RequestError::field("n", wanted));
@@ -55,12 +55,12 @@ pub(super) fn read<'a>(
 
 /// Notes the options that Herald does not serve; `include_usage` is acted on by the answer's writer.
 fn stream_options(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<(), RequestError> {
-    let Some(options) = fields.take("stream_options") else {
+    let Some(options) = fields.take("stream_options")? else {
         return Ok(());
     };
     let path = Path::Body.member("stream_options");
     let mut options = Fields::read(options, path)?;
-    options.take("include_usage");
+    options.take("include_usage")?;
     if options.value("include_obfuscation", "true or false")? == Some(true) {
         path.member("include_obfuscation").lose(losses);
     }
@@ -73,7 +73,7 @@ fn shape<'a>(
     losses: &mut Losses,
 ) -> Result<AnswerShape<'a>, RequestError> {
     const NAME: &str = "response_format";
-    let Some(format) = fields.take(NAME) else {
+    let Some(format) = fields.take(NAME)? else {
         return Ok(AnswerShape::Text);
     };
     let path = Path::Body.member(NAME);
@@ -84,9 +84,9 @@ fn shape<'a>(
         "json_object" => AnswerShape::JsonObject,
         "json_schema" => {
             let at = path.member("json_schema");
-            let told = format.take("json_schema");
+            let told = format.take("json_schema")?;
             let mut told = Fields::read(told.ok_or_else(|| at.wanted("an object"))?, at)?;
-            let schema = told.take("schema").filter(|schema| is_object(schema));
+            let schema = told.take("schema")?.filter(|schema| is_object(schema));
             let shape = AnswerShape::JsonSchema {
                 name: told.text("name")?,
                 description: told.text("description")?,
@@ -109,7 +109,7 @@ fn shape<'a>(
 /// DeepSeek, Z.ai and Anthropic's own compatible API.
 fn reasoning(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<Reasoning, RequestError> {
     let mut reasoning = Reasoning::default();
-    if let Some(told) = fields.take("reasoning") {
+    if let Some(told) = fields.take("reasoning")? {
         let mut told = Fields::read(told, Path::Body.member("reasoning"))?;
         effort(&mut told, "effort", &mut reasoning)?;
         if let Some(enabled) = told.value("enabled", "true or false")? {
@@ -120,7 +120,7 @@ fn reasoning(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<Reasoni
         reasoning.shown = hidden.map(|hidden| !hidden);
         told.lose_rest(losses);
     }
-    if let Some(told) = fields.take("thinking") {
+    if let Some(told) = fields.take("thinking")? {
         let path = Path::Body.member("thinking");
         let mut told = Fields::read(told, path)?;
         reasoning.enabled = match &*told.name("type")? {
@@ -173,7 +173,7 @@ fn max_tokens(
 
 fn stop<'a>(fields: &mut Fields<'a, '_>) -> Result<Vec<Cow<'a, str>>, RequestError> {
     const WANTED: &str = "a string or a list of strings";
-    let Some(stop) = fields.take("stop") else {
+    let Some(stop) = fields.take("stop")? else {
         return Ok(Vec::new());
     };
     let path = Path::Body.member("stop");

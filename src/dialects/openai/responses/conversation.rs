@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     completion::{AnswerShape, Conversation, Effort, PartKind, Reasoning, Role, Turn},
-    dialects::openai::fields::{Fields, Path, is_empty, is_object},
+    dialects::fields::{Fields, Path, is_empty, is_object},
     error::RequestError,
     translation::Losses,
 };
@@ -30,8 +30,8 @@ pub(super) fn read<'a>(
 ) -> Result<Conversation<'a>, RequestError> {
     let mut fields = Fields::of_body(body)?;
     // Whoever makes the call says these two.
-    fields.take("model");
-    fields.take("stream");
+    fields.take("model")?;
+    fields.take("stream")?;
     refuse_state(&mut fields)?;
     stream_options(&mut fields, losses)?;
     include(&mut fields, losses)?;
@@ -73,7 +73,7 @@ pub(super) fn read<'a>(
 /// the answer says that it is not stored.
 fn refuse_state(fields: &mut Fields<'_, '_>) -> Result<(), RequestError> {
     for name in ["previous_response_id", "conversation", "prompt"] {
-        if fields.take(name).is_some() {
+        if fields.take(name)?.is_some() {
             return Err(RequestError::field(name, NO_STATE));
         }
     }
@@ -88,7 +88,7 @@ fn refuse_state(fields: &mut Fields<'_, '_>) -> Result<(), RequestError> {
 
 /// No event is padded, which is what `include_obfuscation` asks for.
 fn stream_options(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<(), RequestError> {
-    let Some(options) = fields.take("stream_options") else {
+    let Some(options) = fields.take("stream_options")? else {
         return Ok(());
     };
     let path = Path::Body.member("stream_options");
@@ -103,7 +103,7 @@ fn stream_options(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<()
 /// What the answer should tell beside itself. The proof of a thought is always there.
 fn include(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<(), RequestError> {
     const WANTED: &str = "a list of strings";
-    let Some(list) = fields.take("include") else {
+    let Some(list) = fields.take("include")? else {
         return Ok(());
     };
     let path = Path::Body.member("include");
@@ -121,16 +121,16 @@ fn text<'a>(
     fields: &mut Fields<'a, '_>,
     losses: &mut Losses,
 ) -> Result<(AnswerShape<'a>, Option<&'a RawValue>), RequestError> {
-    let Some(text) = fields.take("text") else {
+    let Some(text) = fields.take("text")? else {
         return Ok((AnswerShape::Text, None));
     };
     let path = Path::Body.member("text");
     let mut text = Fields::read(text, path)?;
-    let shape = match text.take("format") {
+    let shape = match text.take("format")? {
         Some(format) => shape(Fields::read(format, path.member("format"))?, losses)?,
         None => AnswerShape::Text,
     };
-    let verbosity = text.take("verbosity");
+    let verbosity = text.take("verbosity")?;
     text.lose_rest(losses);
     Ok((
         shape,
@@ -147,7 +147,7 @@ fn shape<'a>(
         "text" => AnswerShape::Text,
         "json_object" => AnswerShape::JsonObject,
         "json_schema" => {
-            let schema = format.take("schema").filter(|schema| is_object(schema));
+            let schema = format.take("schema")?.filter(|schema| is_object(schema));
             AnswerShape::JsonSchema {
                 name: Some(format.name("name")?),
                 description: format.text("description")?,
@@ -166,7 +166,7 @@ fn shape<'a>(
 
 fn reasoning(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<Reasoning, RequestError> {
     let mut reasoning = Reasoning::default();
-    let Some(told) = fields.take("reasoning") else {
+    let Some(told) = fields.take("reasoning")? else {
         return Ok(reasoning);
     };
     let path = Path::Body.member("reasoning");

@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 
 use crate::{
     completion::{Part, PartKind, Role},
-    dialects::openai::{
+    dialects::{
         fields::{Fields, Path},
-        source::source,
+        openai::source::source,
     },
     error::RequestError,
     translation::Losses,
@@ -27,7 +27,7 @@ pub(super) fn parts<'a>(
     role: Role,
     losses: &mut Losses,
 ) -> Result<Option<Vec<Part<'a>>>, RequestError> {
-    let Some(content) = fields.take("content") else {
+    let Some(content) = fields.take("content")? else {
         return Ok(None);
     };
     let path = fields.path.member("content");
@@ -57,13 +57,9 @@ fn part<'a>(
     let mut fields = Fields::read(value, path)?;
     let word = fields.name("type")?;
     let kind = match (&*word, role) {
-        ("text", _) => {
-            let text = fields.text("text")?;
-            let text = text.ok_or_else(|| path.member("text").wanted("a string"))?;
-            Some(text)
-                .filter(|text| !text.is_empty())
-                .map(PartKind::Text)
-        }
+        ("text", _) => Some(fields.needed_text("text")?)
+            .filter(|text| !text.is_empty())
+            .map(PartKind::Text),
         ("refusal", Role::Assistant) => Some(PartKind::Refusal(fields.name("refusal")?)),
         ("image_url", Role::User) => Some(image(&mut fields, losses)?),
         ("file", Role::User) => Some(file(&mut fields, losses)?),
@@ -77,10 +73,13 @@ fn part<'a>(
             }));
         }
     };
-    let part = kind.map(|kind| Part {
-        kind,
-        cache_control: fields.take("cache_control"),
-    });
+    let part = match kind {
+        Some(kind) => Some(Part {
+            kind,
+            cache_control: fields.take("cache_control")?,
+        }),
+        None => None,
+    };
     fields.lose_rest(losses);
     Ok(part)
 }
@@ -92,7 +91,7 @@ fn image<'a>(
 ) -> Result<PartKind<'a>, RequestError> {
     let outer = fields.path;
     let path = outer.member("image_url");
-    let told = fields.take("image_url");
+    let told = fields.take("image_url")?;
     let told = told.ok_or_else(|| path.wanted("an object with a `url`"))?;
     if told.get().starts_with('"') {
         let url = path.text(told, "a string")?;
@@ -115,9 +114,9 @@ fn file<'a>(
 ) -> Result<PartKind<'a>, RequestError> {
     let outer = fields.path;
     let path = outer.member("file");
-    let told = fields.take("file");
+    let told = fields.take("file")?;
     let mut fields = Fields::read(told.ok_or_else(|| path.wanted("an object"))?, path)?;
-    if fields.take("file_id").is_some() {
+    if fields.take("file_id")?.is_some() {
         // The files that one provider keeps are not those of another.
         let wanted = "absent: send the file itself as `file_data`";
         return Err(path.member("file_id").wanted(wanted));

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::{content, thoughts};
 use crate::{
     completion::{Part, PartKind, Role, Turn},
-    dialects::openai::fields::{Fields, Path},
+    dialects::fields::{Fields, Path},
     error::RequestError,
     translation::Losses,
 };
@@ -22,7 +22,9 @@ pub(super) fn turns<'a>(
 ) -> Result<Vec<Turn<'a>>, RequestError> {
     const WANTED: &str = "a list of messages, at least one";
     let path = Path::Body.member("messages");
-    let list = fields.take("messages").ok_or_else(|| path.wanted(WANTED))?;
+    let list = fields
+        .take("messages")?
+        .ok_or_else(|| path.wanted(WANTED))?;
     let list = path.list(list, WANTED)?;
     if list.is_empty() {
         return Err(path.wanted(WANTED));
@@ -59,12 +61,12 @@ impl<'a> Reader<'a, '_> {
             "assistant" => Role::Assistant,
             "tool" => {
                 // The call that it answers has told the name.
-                fields.take("name");
+                fields.take("name")?;
                 let call_id = fields.name("tool_call_id")?;
                 return self.result(fields, call_id);
             }
             "function" => {
-                fields.take("name");
+                fields.take("name")?;
                 let wanted = "another one: no `function_call` is left that this could answer";
                 let call = self.function_call.take();
                 let call_id = call.ok_or_else(|| path.member("role").wanted(wanted))?;
@@ -80,7 +82,7 @@ impl<'a> Reader<'a, '_> {
             _ => self.content(&mut fields, role)?,
         };
         // OpenRouter takes it beside a content that is a mere string, too.
-        if let Some(mark) = fields.take("cache_control") {
+        if let Some(mark) = fields.take("cache_control")? {
             match parts.last_mut() {
                 Some(part) => part.cache_control = part.cache_control.or(Some(mark)),
                 None => self.losses.add("cache_control"),
@@ -111,14 +113,14 @@ impl<'a> Reader<'a, '_> {
             parts.push(PartKind::Refusal(refusal).into());
         }
         let path = fields.path;
-        if let Some(calls) = fields.take("tool_calls") {
+        if let Some(calls) = fields.take("tool_calls")? {
             let path = path.member("tool_calls");
             let calls = path.list(calls, "a list of tool calls")?;
             for (place, call) in calls.into_iter().enumerate() {
                 parts.push(tool_call(call, path.place(place), self.losses)?.into());
             }
         }
-        if let Some(call) = fields.take("function_call") {
+        if let Some(call) = fields.take("function_call")? {
             let id: Cow<'a, str> = format!("call_{}", self.turns.len()).into();
             let path = path.member("function_call");
             parts.push(function(call, path, id.clone(), self.losses)?.into());
@@ -139,7 +141,7 @@ impl<'a> Reader<'a, '_> {
                 content: content.unwrap_or_default(),
                 is_error: false,
             },
-            cache_control: fields.take("cache_control"),
+            cache_control: fields.take("cache_control")?,
         };
         fields.lose_rest(self.losses);
         match self.turns.last_mut().filter(|_| self.ends_with_results) {
@@ -161,14 +163,14 @@ fn tool_call<'a>(
 ) -> Result<PartKind<'a>, RequestError> {
     let mut fields = Fields::read(call, path)?;
     // Clients that join the pieces of a stream keep their `index`.
-    fields.take("index");
+    fields.take("index")?;
     if fields.text("type")?.is_some_and(|kind| kind != "function") {
         let wanted = "`function`: the model's provider knows no other call";
         return Err(path.member("type").wanted(wanted));
     }
     let id = fields.name("id")?;
     let at = path.member("function");
-    let told = fields.take("function");
+    let told = fields.take("function")?;
     let told = told.ok_or_else(|| at.wanted("an object"))?;
     let call = function(told, at, id, losses)?;
     fields.lose_rest(losses);

@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 
 use crate::{
     completion::{Part, PartKind},
-    dialects::openai::{
-        chat::wire,
+    dialects::{
         fields::{Fields, Path},
+        openai::chat::wire,
     },
     error::RequestError,
     translation::Losses,
@@ -26,7 +26,7 @@ pub(super) fn parts<'a>(
     let text = fields.text("reasoning_content")?;
     let text = text.or(fields.text("reasoning")?);
     let mut thoughts = Thoughts::default();
-    if let Some(details) = fields.take("reasoning_details") {
+    if let Some(details) = fields.take("reasoning_details")? {
         let path = fields.path.member("reasoning_details");
         for (place, detail) in path.list(details, "a list")?.into_iter().enumerate() {
             thoughts.add(detail, path.place(place), losses)?;

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     completion::{Tool, ToolChoice},
-    dialects::openai::fields::{Fields, Path, is_object},
+    dialects::fields::{Fields, Path, is_object},
     error::RequestError,
     translation::Losses,
 };
@@ -34,7 +34,7 @@ pub(super) fn read<'a>(
     };
     // The first tool that is no function.
     let mut strange = None;
-    if let Some(tools) = fields.take("tools") {
+    if let Some(tools) = fields.take("tools")? {
         let path = Path::Body.member("tools");
         let tools = path.list(tools, "a list of tools")?;
         for (place, value) in tools.into_iter().enumerate() {
@@ -44,7 +44,7 @@ pub(super) fn read<'a>(
             }
         }
     }
-    if let Some(functions) = fields.take("functions") {
+    if let Some(functions) = fields.take("functions")? {
         let path = Path::Body.member("functions");
         let functions = path.list(functions, "a list of functions")?;
         for (place, value) in functions.into_iter().enumerate() {
@@ -55,8 +55,8 @@ pub(super) fn read<'a>(
         // Whoever speaks of functions can be told of one call only.
         called.parallel = called.parallel.or(Some(false));
     }
-    let newer = fields.take("tool_choice");
-    let older = fields.take("function_call");
+    let newer = fields.take("tool_choice")?;
+    let older = fields.take("function_call")?;
     let path = Path::Body.member(if newer.is_some() || older.is_none() {
         "tool_choice"
     } else {
@@ -94,9 +94,9 @@ fn tool<'a>(
         return Ok(None);
     }
     let at = path.member("function");
-    let told = fields.take("function");
+    let told = fields.take("function")?;
     let mut tool = function(told.ok_or_else(|| at.wanted("an object"))?, at, losses)?;
-    tool.cache_control = fields.take("cache_control").or(tool.cache_control);
+    tool.cache_control = fields.take("cache_control")?.or(tool.cache_control);
     fields.lose_rest(losses);
     Ok(Some(tool))
 }
@@ -107,7 +107,7 @@ fn function<'a>(
     losses: &mut Losses,
 ) -> Result<Tool<'a>, RequestError> {
     let mut fields = Fields::read(value, path)?;
-    let parameters = fields.take("parameters");
+    let parameters = fields.take("parameters")?;
     if parameters.is_some_and(|parameters| !is_object(parameters)) {
         return Err(path.member("parameters").wanted("a JSON Schema"));
     }
@@ -116,7 +116,7 @@ fn function<'a>(
         description: fields.text("description")?,
         parameters,
         strict: fields.value("strict", "true or false")?,
-        cache_control: fields.take("cache_control"),
+        cache_control: fields.take("cache_control")?,
     };
     fields.lose_rest(losses);
     Ok(tool)
@@ -144,13 +144,13 @@ fn choose<'a>(
         None => ToolChoice::Function(known(fields.name("name")?, path.member("name"), tools)?),
         Some("function") => {
             let at = path.member("function");
-            let told = fields.take("function");
+            let told = fields.take("function")?;
             let mut told = Fields::read(told.ok_or_else(|| at.wanted("an object"))?, at)?;
             ToolChoice::Function(known(told.name("name")?, at.member("name"), tools)?)
         }
         Some("allowed_tools") => {
             let at = path.member("allowed_tools");
-            let told = fields.take("allowed_tools");
+            let told = fields.take("allowed_tools")?;
             let told = told.ok_or_else(|| at.wanted("an object"))?;
             allow(Fields::read(told, at)?, tools, losses)?
         }
@@ -188,13 +188,13 @@ fn allow<'a>(
         _ => return Err(path.member("mode").wanted("`auto` or `required`")),
     };
     let at = path.member("tools");
-    let list = fields.take("tools");
+    let list = fields.take("tools")?;
     let list = at.list(list.ok_or_else(|| at.wanted("a list"))?, "a list")?;
     let mut names = HashSet::with_capacity(list.len());
     for (place, value) in list.into_iter().enumerate() {
         let at = at.place(place);
         let mut tool = Fields::read(value, at)?;
-        if let Some(function) = tool.take("function") {
+        if let Some(function) = tool.take("function")? {
             names.insert(Fields::read(function, at.member("function"))?.name("name")?);
         }
     }

@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 
 use crate::{
     completion::{Part, PartKind, Role},
-    dialects::openai::{
+    dialects::{
         fields::{Fields, Path},
-        source::source,
+        openai::source::source,
     },
     error::RequestError,
     translation::Losses,
@@ -29,7 +29,7 @@ pub(super) fn parts<'a>(
 ) -> Result<Vec<Part<'a>>, RequestError> {
     let outer = fields.path;
     let path = outer.member(name);
-    let content = fields.take(name).ok_or_else(|| path.wanted(WANTED))?;
+    let content = fields.take(name)?.ok_or_else(|| path.wanted(WANTED))?;
     if content.get().starts_with('"') {
         let text = path.text(content, WANTED)?;
         return Ok(spoken(text).map(Part::from).into_iter().collect());
@@ -55,10 +55,7 @@ fn part<'a>(
     let mut fields = Fields::read(value, path)?;
     let word = fields.name("type")?;
     let kind = match (&*word, role) {
-        ("input_text" | "output_text", _) => {
-            let text = fields.text("text")?;
-            spoken(text.ok_or_else(|| path.member("text").wanted("a string"))?)
-        }
+        ("input_text" | "output_text", _) => spoken(fields.needed_text("text")?),
         ("refusal", Role::Assistant) => Some(PartKind::Refusal(fields.name("refusal")?)),
         ("input_image", Role::User) => Some(image(&mut fields)?),
         ("input_file", Role::User) => Some(file(&mut fields, losses)?),
@@ -110,7 +107,7 @@ fn detail<'a>(fields: &mut Fields<'a, '_>) -> Result<Option<Cow<'a, str>>, Reque
 
 /// The files that OpenAI keeps are not those of another provider.
 fn refuse_file_id(fields: &mut Fields<'_, '_>, instead: &str) -> Result<(), RequestError> {
-    match fields.take("file_id") {
+    match fields.take("file_id")? {
         None => Ok(()),
         Some(_) => {
             let wanted = format!("absent: send what it holds as {instead}");

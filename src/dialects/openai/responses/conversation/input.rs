@@ -7,9 +7,9 @@ use serde_json::value::RawValue;
 use super::{NO_STATE, content};
 use crate::{
     completion::{Part, PartKind, Role, Turn},
-    dialects::openai::{
+    dialects::{
         fields::{Fields, Path},
-        responses::thought::Proof,
+        openai::responses::thought::Proof,
     },
     error::RequestError,
     translation::Losses,
@@ -38,7 +38,7 @@ pub(super) fn read<'a>(
 ) -> Result<(), RequestError> {
     const WANTED: &str = "a string or a list of items, at least one";
     let path = Path::Body.member("input");
-    let input = fields.take("input").ok_or_else(|| path.wanted(WANTED))?;
+    let input = fields.take("input")?.ok_or_else(|| path.wanted(WANTED))?;
     let mut reader = Reader {
         turns,
         joins: None,
@@ -79,8 +79,8 @@ impl<'a> Reader<'a, '_> {
     fn read(&mut self, item: &'a RawValue, path: Path<'_>) -> Result<(), RequestError> {
         let mut fields = Fields::read(item, path)?;
         // Both tell of the item as OpenAI keeps it, and say nothing to a model.
-        fields.take("status");
-        let is_reference = fields.take("id").is_some();
+        fields.take("status")?;
+        let is_reference = fields.take("id")?.is_some();
         match fields.text("type")?.as_deref() {
             Some("message") => {
                 let role = fields.name("role")?;
@@ -96,7 +96,7 @@ impl<'a> Reader<'a, '_> {
             }
             Some("function_call_output") => {
                 // The call that it answers has told the name.
-                fields.take("name");
+                fields.take("name")?;
                 let result = PartKind::ToolResult {
                     call_id: fields.name("call_id")?,
                     content: content::parts(&mut fields, "output", Role::User, self.losses)?,
@@ -188,12 +188,12 @@ fn texts<'a>(
     let outer = fields.path;
     let path = outer.member(name);
     let mut all = Cow::Borrowed("");
-    let Some(list) = fields.take(name) else {
+    let Some(list) = fields.take(name)? else {
         return Ok(all);
     };
     for (place, part) in path.list(list, "a list of texts")?.into_iter().enumerate() {
         let mut part = Fields::read(part, path.place(place))?;
-        part.take("type");
+        part.take("type")?;
         let text = part.text("text")?.unwrap_or_default();
         part.lose_rest(losses);
         if all.is_empty() {

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     completion::{Tool, ToolChoice},
-    dialects::openai::fields::{Fields, Path, is_object},
+    dialects::fields::{Fields, Path, is_object},
     error::RequestError,
     translation::Losses,
 };
@@ -36,14 +36,14 @@ pub(super) fn read<'a>(
         parallel: fields.value("parallel_tool_calls", "true or false")?,
         ..Called::default()
     };
-    if let Some(tools) = fields.take("tools") {
+    if let Some(tools) = fields.take("tools")? {
         let path = Path::Body.member("tools");
         let tools = path.list(tools, "a list of tools")?;
         for (place, value) in tools.into_iter().enumerate() {
             called.tools.extend(tool(value, path.place(place), losses)?);
         }
     }
-    if let Some(choice) = fields.take("tool_choice") {
+    if let Some(choice) = fields.take("tool_choice")? {
         let path = Path::Body.member("tool_choice");
         called.choice = Some(choose(choice, path, &mut called.tools, losses)?);
     }
@@ -76,7 +76,7 @@ fn tool<'a>(
         path.member(&kind).lose(losses);
         return Ok(None);
     }
-    let parameters = fields.take("parameters");
+    let parameters = fields.take("parameters")?;
     if parameters.is_some_and(|parameters| !is_object(parameters)) {
         return Err(path.member("parameters").wanted("a JSON Schema"));
     }
@@ -140,7 +140,7 @@ fn allow<'a>(
         _ => return Err(outer.member("mode").wanted("`auto` or `required`")),
     };
     let path = outer.member("tools");
-    let list = fields.take("tools");
+    let list = fields.take("tools")?;
     let list = path.list(list.ok_or_else(|| path.wanted("a list"))?, "a list")?;
     let mut names: HashSet<Cow<'_, str>> = HashSet::with_capacity(list.len());
     for (place, value) in list.into_iter().enumerate() {

@@ -67,9 +67,6 @@ impl<'p> Path<'p> {
         value: &'a RawValue,
         wanted: &'static str,
     ) -> Result<Cow<'a, str>, RequestError> {
-        #[derive(Deserialize)]
-        struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
         self.read(value, wanted).map(|Text(text)| text)
     }
 
@@ -81,6 +78,10 @@ impl<'p> Path<'p> {
         serde_json::from_str(value.get()).map_err(|_| self.wanted(wanted))
     }
 }
+
+/// A text, borrowed where it holds no escape.
+#[derive(Deserialize)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 /// Such as `messages[2].content`.
 impl fmt::Display for Path<'_> {
@@ -126,52 +127,93 @@ impl<'a, 'p> Fields<'a, 'p> {
         })
     }
 
-    /// Takes a member; `None` where it is absent or null. Of a repeated one the last counts.
-    pub(super) fn take(&mut self, name: &str) -> Option<&'a RawValue> {
-        let mut taken = None;
-        self.members.retain(|(known, value)| {
-            let is_it = known == name;
-            if is_it {
-                taken = Some(*value);
-            }
-            !is_it
-        });
-        taken.filter(|value| value.get() != "null")
+    /// Where a member of it stands.
+    pub(super) fn at<'n>(&'n self, name: &'n str) -> Path<'n> {
+        self.path.member(name)
     }
 
-    /// Takes a member of a type that holds no text.
+    /// Takes a member; `None` where it is absent or null.
     ///
     /// # Errors
-    /// It is not what is wanted.
+    /// It stands there more than once: Herald and the client may each mean another one.
+    pub(super) fn take(&mut self, name: &str) -> Result<Option<&'a RawValue>, RequestError> {
+        let is_named = |(known, _): &(Cow<'a, str>, _)| known == name;
+        let Some(at) = self.members.iter().position(is_named) else {
+            return Ok(None);
+        };
+        let (_, value) = self.members.remove(at);
+        if self.members.iter().any(is_named) {
+            return Err(self.at(name).wanted("there only once"));
+        }
+        Ok(Some(value).filter(|value| value.get() != "null"))
+    }
+
+    /// Takes a member of a type; `None` where it is absent or null.
+    ///
+    /// # Errors
+    /// It is not what is wanted, or stands there more than once.
     pub(super) fn value<T: Deserialize<'a>>(
         &mut self,
         name: &str,
         wanted: &'static str,
     ) -> Result<Option<T>, RequestError> {
-        let value = self.take(name);
+        let value = self.take(name)?;
         value
-            .map(|value| self.path.member(name).read(value, wanted))
+            .map(|value| self.at(name).read(value, wanted))
             .transpose()
     }
 
-    /// Takes a text.
+    /// Takes a text; `None` where it is absent or null.
     ///
     /// # Errors
-    /// It is none.
+    /// It is none, or stands there more than once.
     pub(super) fn text(&mut self, name: &str) -> Result<Option<Cow<'a, str>>, RequestError> {
-        let value = self.take(name);
-        value
-            .map(|value| self.path.member(name).text(value, "a string"))
-            .transpose()
+        let text = self.value::<Text<'a>>(name, "a string")?;
+        Ok(text.map(|Text(text)| text))
     }
 
-    /// Takes a text that must be there.
+    /// Takes a text that must be there and may be empty.
     ///
     /// # Errors
-    /// It is not there, is none, or holds nothing.
+    /// It is not there or none, or stands there more than once.
+    pub(super) fn needed_text(&mut self, name: &str) -> Result<Cow<'a, str>, RequestError> {
+        let text = self.text(name)?;
+        text.ok_or_else(|| self.at(name).wanted("a string"))
+    }
+
+    /// Takes a text that must be there and say something.
+    ///
+    /// # Errors
+    /// It is not there, is none, or holds nothing, or stands there more than once.
     pub(super) fn name(&mut self, name: &str) -> Result<Cow<'a, str>, RequestError> {
         let text = self.text(name)?.filter(|text| !text.is_empty());
-        text.ok_or_else(|| self.path.member(name).wanted("a string that is not empty"))
+        text.ok_or_else(|| self.at(name).wanted("a string that is not empty"))
+    }
+
+    /// Takes a flag; false where it is absent or null.
+    ///
+    /// # Errors
+    /// It is none, or stands there more than once.
+    pub(super) fn flag(&mut self, name: &str) -> Result<bool, RequestError> {
+        Ok(self.value(name, "true or false")?.unwrap_or(false))
+    }
+
+    /// Takes a member that says nothing if it has one of these values, and is lost with another.
+    ///
+    /// # Errors
+    /// It stands there more than once.
+    pub(super) fn skip(
+        &mut self,
+        name: &str,
+        neutral: &[&str],
+        losses: &mut Losses,
+    ) -> Result<(), RequestError> {
+        if let Some(value) = self.take(name)?
+            && !neutral.contains(&value.get())
+        {
+            self.at(name).lose(losses);
+        }
+        Ok(())
     }
 
     /// What nobody has taken, but for nulls. Of a repeated member the last counts.
@@ -227,14 +269,22 @@ mod tests {
 
     #[test]
     fn what_is_left_is_lost_unless_it_says_nothing() {
-        let body =
-            r#"{"a":1,"b":null,"c":[ ],"d":{},"e":"","f":false,"g":"x","a":2,"h":1,"h":null}"#;
+        let body = r#"{"a":2,"b":null,"c":[ ],"d":{},"e":"","f":false,"g":"x","h":1,"h":null}"#;
         let mut fields = Fields::of_body(body).unwrap();
         assert_eq!(fields.value("a", "a number").unwrap(), Some(2));
-        assert!(fields.take("b").is_none());
+        assert!(fields.take("b").unwrap().is_none());
         let mut losses = Losses::default();
         fields.lose_rest(&mut losses);
         assert_eq!(losses.names(), ["f", "g"]);
+    }
+
+    #[test]
+    fn a_member_that_is_repeated_is_refused_by_its_path() {
+        let body: &RawValue = serde_json::from_str(r#"{"a":1,"\u0061":2}"#).unwrap();
+        let messages = Path::Body.member("messages");
+        let mut fields = Fields::read(body, messages.place(1)).unwrap();
+        let refused = fields.take("a").unwrap_err().to_string();
+        assert_eq!(refused, "`messages[1].a` must be there only once");
     }
 
     #[test]
