@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -263,10 +263,32 @@ fn a_provider_that_says_nothing_of_itself_leaves_it_to_the_request() {
 #[test]
 fn what_is_held_is_counted_and_not_shown() {
     let mut writer = writer();
-    let text = "x".repeat(1000);
-    writer.write(Delta::Text(text.as_str().into()), &mut Vec::new());
-    writer.write(Delta::Thinking(text.as_str().into()), &mut Vec::new());
-    assert!((2000..4000).contains(&writer.held_bytes()));
+    let long = "x".repeat(1000);
+    let text = || Cow::Borrowed(long.as_str());
+    let call = Delta::ToolCall {
+        index: 0,
+        id: text(),
+        name: text(),
+    };
+    let arguments = Delta::ToolArguments {
+        index: 0,
+        text: text(),
+    };
+    let mut held = 0;
+    for (delta, texts) in [
+        (Delta::Text(text()), 1),
+        (Delta::Refusal(text()), 1),
+        (Delta::Thinking(text()), 1),
+        (Delta::Signature(text()), 1),
+        (Delta::RedactedThinking(text()), 1),
+        (call, 2),
+        (arguments, 1),
+    ] {
+        writer.write(delta, &mut Vec::new());
+        let more = writer.held_bytes() - held;
+        assert!((texts * 1000..texts * 1000 + 600).contains(&more), "{more}");
+        held += more;
+    }
     assert!(!format!("{writer:?}").contains("xx"));
 }
 
