@@ -193,7 +193,11 @@ fn drop_parts(rules: &FilterRules, answer: &mut Answer<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
+    use std::{
+        collections::HashMap,
+        fs,
+        path::{Path, PathBuf},
+    };
 
     use super::*;
     use crate::{
@@ -295,5 +299,45 @@ mod tests {
         let refused = passage(&Responses, "strict = true", body).unwrap_err();
         assert_eq!(refused, RequestError::WouldLose { lost });
         assert!(passage(&Responses, "strict = true", r#"{"model":"m","input":"Hi"}"#).is_ok());
+    }
+
+    /// The code of all modules below a folder of `src/`, without their tests.
+    fn code_below(folder: &Path) -> Vec<(PathBuf, String)> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_stem().is_some_and(|name| name == "tests") {
+                continue;
+            }
+            if path.is_dir() {
+                found.extend(code_below(&path));
+            } else {
+                let text = fs::read_to_string(&path).unwrap();
+                let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+                found.push((path, code.to_owned()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn a_dialect_and_a_provider_never_name_each_other_nor_one_family_another() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for (folder, strangers) in [
+            ("dialects", &["providers::"][..]),
+            ("dialects/openai", &["anthropic::"]),
+            ("dialects/anthropic", &["openai::"]),
+            ("providers", &["dialects::"]),
+            ("providers/openai", &["anthropic::"]),
+            ("providers/anthropic", &["openai::"]),
+        ] {
+            let modules = code_below(&source.join(folder));
+            assert!(modules.len() > 5, "{folder}");
+            for (path, code) in modules {
+                let mut strangers = strangers.iter();
+                let named = strangers.find(|stranger| code.contains(**stranger));
+                assert_eq!(named, None, "{}", path.display());
+            }
+        }
     }
 }
