@@ -3,7 +3,7 @@
 use herald::testkit::{Script, ScriptedProvider, TestGateway};
 use serde_json::{Value, json};
 
-use crate::support::{Client, chat, completion_request, stream_request};
+use crate::support::{Client, LogLines, chat, completion_request, stream_request};
 
 /// A gateway whose one model is an Anthropic provider's.
 async fn in_front_of(provider: &ScriptedProvider) -> TestGateway {
@@ -267,4 +267,33 @@ async fn a_request_that_anthropic_could_only_misunderstand_never_reaches_it() {
     assert_eq!(reply.status, 400);
     assert_eq!(reply.json().await["error"]["param"], "messages");
     assert_eq!(provider.requests(), []);
+}
+
+#[actix_web::test]
+async fn what_an_answer_loses_is_counted_and_of_a_document_named() {
+    let lines = LogLines::collect();
+    let cited = delta(0, &json!({ "type": "citations_delta", "citation": {} }));
+    let mut stream = begun();
+    stream.extend([cited.clone(), cited, stop(0), finish("end_turn")]);
+    stream.push(END.to_owned());
+    let document = json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-scripted",
+        "content": [{ "type": "text", "text": "Hi", "citations": [{}] }],
+        "stop_reason": "end_turn", "usage": { "input_tokens": 9, "output_tokens": 1 },
+    });
+    let document = Script::json(200, document.to_string());
+    let provider = ScriptedProvider::start([events(stream).finish(), document]).await;
+    let gateway = in_front_of(&provider).await;
+
+    let mut reply = chat(gateway.address(), &stream_request()).await;
+    assert_eq!(reply.header("x-herald-dropped"), None);
+    let streamed = reply.header("x-herald-request-id").unwrap().to_owned();
+    reply.events().await;
+    assert_eq!(lines.of(&streamed).await["lost_parts"], "1");
+
+    let mut reply = chat(gateway.address(), &completion_request()).await;
+    assert_eq!(reply.header("x-herald-dropped"), Some("citations"));
+    let whole = reply.header("x-herald-request-id").unwrap().to_owned();
+    reply.json().await;
+    assert_eq!(lines.of(&whole).await["lost_parts"], "1");
 }
