@@ -20,6 +20,13 @@ use crate::{
 /// Most blocks that may be open at once; Anthropic closes each before the next.
 const MAX_OPEN: usize = 64;
 
+/// The events with which an answer begins whose `message_start` is missing.
+const CONTENT_EVENTS: [&str; 3] = [
+    "content_block_start",
+    "content_block_delta",
+    "message_delta",
+];
+
 /// Reads one message. All it remembers are the blocks that are open.
 #[derive(Debug, Default)]
 pub(super) struct MessageDeltas {
@@ -62,6 +69,9 @@ impl DeltaReader for MessageDeltas {
             }
             Err(_) => return Err(BadEvent),
         };
+        if CONTENT_EVENTS.contains(&event.kind.as_ref()) {
+            self.begin(None, None, deltas);
+        }
         match event.kind.as_ref() {
             "message_start" => self.start(event.message.ok_or(BadEvent)?, deltas),
             "content_block_start" => {
@@ -94,19 +104,29 @@ impl MessageDeltas {
         deltas: &mut Vec<Delta<'a>>,
     ) -> Result<(), BadEvent> {
         let message: Message<'a> = read(message)?;
-        if !self.has_started {
-            self.has_started = true;
-            deltas.push(Delta::Start {
-                id: message.id.map(|id| id.0),
-                model: message.model.map(|model| model.0),
-                created: None,
-            });
-        }
+        let id = message.id.map(|id| id.0);
+        self.begin(id, message.model.map(|model| model.0), deltas);
         if message.container.is_some() {
             deltas.push(Delta::Lost("container"));
         }
         self.tell_usage(message.usage, deltas);
         Ok(())
+    }
+
+    fn begin<'a>(
+        &mut self,
+        id: Option<Cow<'a, str>>,
+        model: Option<Cow<'a, str>>,
+        deltas: &mut Vec<Delta<'a>>,
+    ) {
+        if !self.has_started {
+            self.has_started = true;
+            deltas.push(Delta::Start {
+                id,
+                model,
+                created: None,
+            });
+        }
     }
 
     fn open<'a>(

@@ -30,6 +30,15 @@ fn all(events: &[&str]) -> Vec<String> {
     told(&mut MessageDeltas::default(), events).unwrap()
 }
 
+/// What is told in the midst of an answer.
+fn later(events: &[&str]) -> Vec<String> {
+    let mut reader = MessageDeltas {
+        has_started: true,
+        ..MessageDeltas::default()
+    };
+    told(&mut reader, events).unwrap()
+}
+
 fn refused(events: &[&str]) -> bool {
     told(&mut MessageDeltas::default(), events).is_err()
 }
@@ -42,6 +51,25 @@ const START: &str = r#"{"type":"message_start","message":{"id":"msg_1","model":"
 const TOOL: &str = r#"{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"toolu_1","name":"f","input":{}}}"#;
 const PIECE: &str = r#"{"type":"content_block_delta","index":1,"delta":{"type":"input_json_delta","partial_json":"{\"a\":1}"}}"#;
 const FINISH: &str = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":7}}"#;
+
+#[test]
+fn an_answer_without_its_first_event_begins_all_the_same() {
+    let start = forms(&[Delta::Start {
+        id: None,
+        model: None,
+        created: None,
+    }]);
+    for first in [TOOL, FINISH] {
+        assert_eq!(all(&[first])[..1], start, "{first}");
+    }
+    let late = all(&[TOOL, START]);
+    assert_eq!(
+        late.iter()
+            .filter(|delta| delta.starts_with("Start"))
+            .count(),
+        1
+    );
+}
 
 #[test]
 fn a_message_is_told_from_start_to_finish() {
@@ -110,7 +138,7 @@ fn calls_are_counted_from_zero_whatever_the_index_of_their_blocks() {
         // One without arguments is told an empty object.
         arguments(1, "{}"),
     ];
-    assert_eq!(all(&events), forms(&expected));
+    assert_eq!(later(&events), forms(&expected));
 }
 
 #[test]
@@ -118,9 +146,9 @@ fn arguments_that_stand_in_the_beginning_are_told_once_and_may_not_go_on() {
     let eager = TOOL.replace("{}", r#"{"a":1}"#);
     let stop = r#"{"type":"content_block_stop","index":1}"#;
     let arguments = r#"ToolArguments { index: 0, text: "{\"a\":1}" }"#;
-    assert_eq!(all(&[&eager, stop])[1..], [arguments]);
+    assert_eq!(later(&[&eager, stop])[1..], [arguments]);
     let empty = PIECE.replace(r#"{\"a\":1}"#, "");
-    assert_eq!(all(&[&eager, &empty, stop])[1..], [arguments]);
+    assert_eq!(later(&[&eager, &empty, stop])[1..], [arguments]);
     assert!(refused(&[&eager, PIECE]));
 }
 
@@ -179,11 +207,14 @@ fn what_has_no_word_here_is_lost_by_name_with_all_that_belongs_to_it() {
             "context_management",
         ),
     ] {
-        let told = all(&[&format!(r#"{{"type":{data}}}"#)]);
+        let told = later(&[&format!(r#"{{"type":{data}}}"#)]);
         assert_eq!(told, [format!("Lost({name:?})")], "{data}");
     }
     let server_tool = TOOL.replace("tool_use", "server_tool_use");
-    assert_eq!(all(&[&server_tool, PIECE]), [r#"Lost("server_tool_use")"#]);
+    assert_eq!(
+        later(&[&server_tool, PIECE]),
+        [r#"Lost("server_tool_use")"#]
+    );
 }
 
 #[test]
