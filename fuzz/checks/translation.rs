@@ -1,5 +1,7 @@
 //! What must hold of every translation for every input; shared by the fuzz targets and `tests/golden/`.
 
+mod grammar;
+
 use std::{
     collections::HashMap,
     sync::{Arc, LazyLock},
@@ -13,8 +15,9 @@ use herald::{
         anthropic::Messages,
         openai::{ChatCompletions, Responses},
     },
-    settings::{Settings, VerifiedModel},
-    translation::Passage,
+    providers::EventReader,
+    settings::{ProviderKind, Settings, VerifiedModel},
+    translation::{Passage, Translation},
     upstream::sse_decoder::{SseDecoder, SseEvent},
 };
 
@@ -71,73 +74,104 @@ pub(crate) fn check_request(body: &[u8]) {
     }
 }
 
-/// Checks that any bytes, as a stream of any provider, come to events of each dialect that are JSON, of a
-/// bounded size, and end as the dialect ends only where the provider did.
-pub(crate) fn check_stream(stream: &[u8]) {
+/// Checks that any bytes, as a stream of any provider, come to events of each dialect that its clients
+/// take in this order, are of a bounded size, and end as the dialect ends only where the provider did;
+/// and the same in chunks of this many bytes.
+pub(crate) fn check_stream(stream: &[u8], chunk: usize) {
     for model in MODELS.iter() {
         for dialect in DIALECTS {
-            check_stream_for(dialect, model, stream);
+            if let Some(whole) = told(dialect, model, stream, stream.len()) {
+                let in_chunks = told(dialect, model, stream, chunk);
+                assert_eq!(in_chunks, Some(whole), "cut, it is another");
+            }
         }
     }
 }
 
-fn check_stream_for(dialect: &'static dyn Dialect, model: &VerifiedModel, stream: &[u8]) {
-    let asked = Bytes::from_static(
-        br#"{"model":"m","stream":true,"max_tokens":9,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}"#,
-    );
-    let asked = match dialect.format() {
-        WireFormat::Responses => Bytes::from_static(br#"{"model":"m","stream":true,"input":"hi"}"#),
-        _ => asked,
-    };
-    let request = dialect.parse_completion(asked).expect("it is a request");
-    let passage = Passage::find(dialect, &request, model, ABOUT).expect("it is served");
-    let Some(mut translation) = passage.translation else {
-        return;
-    };
-    let mut reader = passage.api.event_reader(&request);
+/// What a client of the dialect is told of a stream that comes in chunks of this size; `None` where it
+/// passes as it is. That no end is invented is checked behind each chunk, as if the stream were cut there.
+fn told(
+    dialect: &'static dyn Dialect,
+    model: &VerifiedModel,
+    stream: &[u8],
+    chunk: usize,
+) -> Option<Vec<SseEvent>> {
+    let (mut reader, mut translation) = begun(dialect, model)?;
+    let mut grammar = grammar::of(dialect.format());
     let mut decoder = SseDecoder::new(1 << 20);
-    decoder.push(Bytes::copy_from_slice(stream));
-    let mut told = 0;
-    let mut check = |events: Vec<SseEvent>, has_ended: bool| {
+    let (mut told, mut size, mut is_whole) = (Vec::new(), 0, false);
+    let mut take = |events: Vec<SseEvent>| {
         for event in events {
-            told += event.size();
-            let is_end = is_end(&event);
-            assert_eq!(is_end && !has_ended, false, "an end that nobody said");
-            assert!(event.data == "[DONE]" || is_object(&event.data), "no JSON");
+            grammar::take(grammar.as_mut(), &event);
+            size += event.size();
+            told.push(event);
         }
         assert!(
-            told <= MOST_AT_LEAST + MOST_PER_BYTE * stream.len(),
-            "{} bytes became {told}",
+            size <= MOST_AT_LEAST + MOST_PER_BYTE * stream.len(),
+            "{} bytes became {size}",
             stream.len()
         );
+        grammar.has_ended()
     };
-    while let Ok(Some(raw)) = decoder.next_event() {
-        let Ok(event) = reader.read(raw) else {
-            return;
-        };
-        match event.kind {
-            EventKind::End => break,
-            EventKind::Error(_) => return,
-            _ => match translation.event(&event.raw) {
-                Ok(events) => check(events, false),
-                Err(_) => return,
-            },
+    let (mut came, mut is_complete) = (0, false);
+    'stream: for bytes in stream.chunks(chunk.max(1)) {
+        decoder.push(Bytes::copy_from_slice(bytes));
+        came += bytes.len();
+        loop {
+            let raw = match decoder.next_event() {
+                Ok(Some(raw)) => raw,
+                Ok(None) => break,
+                Err(_) => return Some(told),
+            };
+            let Ok(event) = reader.read(raw) else {
+                return Some(told);
+            };
+            match event.kind {
+                EventKind::End => {
+                    is_whole = true;
+                    break 'stream;
+                }
+                EventKind::Error(_) => return Some(told),
+                _ => match translation.event(&event.raw) {
+                    Ok(events) => assert!(!take(events), "an end that nobody said"),
+                    Err(_) => return Some(told),
+                },
+            }
+        }
+        if !is_complete && reader.is_complete() {
+            assert!(names_an_end(model, &stream[..came]), "it was cut short");
+            is_complete = true;
         }
     }
-    if reader.is_complete() {
-        check(translation.end(), true);
+    if is_whole || reader.is_complete() {
+        assert!(names_an_end(model, &stream[..came]), "it was cut short");
+        assert!(take(translation.end()), "the end is told");
     }
+    Some(told)
 }
 
-fn is_end(event: &SseEvent) -> bool {
-    let name = event.event.as_deref();
-    event.data == "[DONE]"
-        || matches!(
-            name,
-            Some("message_stop" | "response.completed" | "response.incomplete")
-        )
+/// An answer that begins, where it is translated.
+fn begun(
+    dialect: &'static dyn Dialect,
+    model: &VerifiedModel,
+) -> Option<(Box<dyn EventReader>, Translation)> {
+    let asked = if dialect.format() == WireFormat::Responses {
+        r#"{"model":"m","stream":true,"input":"hi"}"#
+    } else {
+        r#"{"model":"m","stream":true,"max_tokens":9,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}"#
+    };
+    let asked = Bytes::from_static(asked.as_bytes());
+    let request = dialect.parse_completion(asked).expect("it is a request");
+    let passage = Passage::find(dialect, &request, model, ABOUT).expect("it is served");
+    Some((passage.api.event_reader(&request), passage.translation?))
 }
 
-fn is_object(text: &str) -> bool {
-    text.starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+/// Whether there is a word in it with which the provider ends an answer, perhaps in escapes.
+fn names_an_end(model: &VerifiedModel, stream: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(stream);
+    let words: &[&str] = match model.provider.kind {
+        ProviderKind::Anthropic => &["message_stop", "\\u"],
+        _ => &["[DONE]", "finish_reason", "\\u"],
+    };
+    words.iter().any(|word| text.contains(word))
 }

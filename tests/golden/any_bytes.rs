@@ -61,6 +61,13 @@ fn streams() -> Vec<String> {
     all
 }
 
+#[test]
+fn every_stream_cut_anywhere_is_told_in_the_order_of_its_dialect_and_has_no_end_that_nobody_said() {
+    for stream in streams() {
+        checks::check_stream(stream.as_bytes(), 1);
+    }
+}
+
 proptest! {
     #[test]
     fn a_broken_request_is_refused_or_told_as_json(body in broken(texts("requests", ".json"))) {
@@ -68,9 +75,10 @@ proptest! {
     }
 
     #[test]
-    fn a_broken_stream_is_told_as_json_and_has_no_end_that_nobody_said(
+    fn a_broken_stream_is_told_in_the_order_of_its_dialect_and_has_no_end_that_nobody_said(
         stream in broken(streams()),
+        chunk in 1..64_usize,
     ) {
-        checks::check_stream(&stream);
+        checks::check_stream(&stream, chunk);
     }
 }

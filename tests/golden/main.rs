@@ -4,8 +4,14 @@
 mod any_bytes;
 mod events;
 mod requests;
+mod round_trips;
 
-use std::{collections::HashMap, fs, path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    fs,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
 use bytes::Bytes;
 use herald::{
@@ -37,16 +43,24 @@ const ABOUT: AnswerContext<'static> = AnswerContext {
     created: 1_700_000_000,
 };
 
-/// A model that this provider serves.
-fn served_by(provider: &str) -> Arc<VerifiedModel> {
-    let settings = format!(
-        "[[providers]]\nid = \"p\"\nkind = \"{provider}\"\nbase_url = \"http://127.0.0.1:1\"\n\
-         [[models]]\nid = \"m\"\ntargets = [{{ provider = \"p\", model = \"up-model\" }}]\n"
-    );
-    let settings = Settings::from_toml(&settings).unwrap();
-    let settings = settings.verify(&HashMap::new()).unwrap();
-    Arc::clone(settings.models.get("m").unwrap())
-}
+/// A model for each of [`PROVIDERS`], and one that a preset serves.
+static MODELS: LazyLock<HashMap<&str, Arc<VerifiedModel>>> = LazyLock::new(|| {
+    [
+        ("openai", r#"kind = "openai""#),
+        ("anthropic", r#"kind = "anthropic""#),
+        ("openrouter", "kind = \"openai\"\npreset = \"openrouter\""),
+    ]
+    .map(|(word, lines)| {
+        let settings = format!(
+            "[[providers]]\nid = \"p\"\n{lines}\nbase_url = \"http://127.0.0.1:1\"\n\
+             [[models]]\nid = \"m\"\ntargets = [{{ provider = \"p\", model = \"up-model\" }}]\n"
+        );
+        let settings = Settings::from_toml(&settings).unwrap();
+        let settings = settings.verify(&HashMap::new()).unwrap();
+        (word, Arc::clone(settings.models.get("m").unwrap()))
+    })
+    .into()
+});
 
 fn passage(
     dialect: &'static dyn Dialect,
@@ -54,7 +68,7 @@ fn passage(
     provider: &str,
 ) -> Result<(CompletionRequest, Passage), RequestError> {
     let request = dialect.parse_completion(body)?;
-    let passage = Passage::find(dialect, &request, &served_by(provider), ABOUT)?;
+    let passage = Passage::find(dialect, &request, &MODELS[provider], ABOUT)?;
     Ok((request, passage))
 }
 
