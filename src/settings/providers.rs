@@ -228,9 +228,9 @@ impl ProviderSection {
             id: ProviderId::new(self.id.as_str()),
             settings_key: key.to_owned(),
             credentials: self.credentials(preset, &kind),
+            apis: self.apis(preset, &kind),
             kind,
             preset,
-            apis: self.apis(preset),
             api_version: self.api_version.clone(),
             terms: Terms {
                 chat: preset.quirks,
@@ -272,7 +272,11 @@ impl ProviderSection {
         preset
     }
 
-    fn apis(&self, preset: &Preset) -> Vec<WireFormat> {
+    fn apis(&self, preset: &Preset, kind: &ProviderKind) -> Vec<WireFormat> {
+        // Recordings are of nothing else.
+        if matches!(kind, ProviderKind::Replay { .. }) {
+            return vec![WireFormat::ChatCompletions];
+        }
         let mut apis = preset.apis.to_vec();
         match self.responses {
             Some(true) if !apis.contains(&WireFormat::Responses) => {

@@ -195,21 +195,26 @@ async fn a_providers_refusal_has_the_shape_of_openai_at_every_endpoint() {
 
 #[actix_web::test]
 async fn what_a_provider_has_not_and_nothing_translates_is_400_unsupported_endpoint() {
-    let gateway = TestGateway::with_settings(
-        "[[providers]]\nid = \"claude\"\nkind = \"anthropic\"\nbase_url = \"http://127.0.0.1:9/v1\"\n\
-         [[models]]\nid = \"m\"\ntargets = [{ provider = \"claude\", model = \"c\" }]\n",
-    )
-    .await;
-    for (path, request) in [
-        ("/v1/embeddings", json!({ "model": "m", "input": "Hi" })),
-        ("/v1/completions", json!({ "model": "m", "prompt": "Hi" })),
-    ] {
-        let mut reply = post(&gateway, path, &request.to_string()).await;
-        assert_eq!(reply.status, 400, "{path}");
-        assert_eq!(reply.header("x-upstream-status"), None);
-        let body = reply.json().await;
-        assert_eq!(body["error"]["code"], "unsupported_endpoint");
-        assert!(body["error"]["message"].as_str().unwrap().contains(path));
+    const CLAUDE: &str =
+        "id = \"claude\"\nkind = \"anthropic\"\nbase_url = \"http://127.0.0.1:9/v1\"";
+    const REPLAY: &str = "id = \"replay\"\nkind = \"replay\"";
+    for (provider, target) in [(CLAUDE, "claude"), (REPLAY, "replay")] {
+        let gateway = TestGateway::with_settings(&format!(
+            "[[providers]]\n{provider}\n\
+             [[models]]\nid = \"m\"\ntargets = [{{ provider = \"{target}\", model = \"text\" }}]\n",
+        ))
+        .await;
+        for (path, request) in [
+            ("/v1/embeddings", json!({ "model": "m", "input": "Hi" })),
+            ("/v1/completions", json!({ "model": "m", "prompt": "Hi" })),
+        ] {
+            let mut reply = post(&gateway, path, &request.to_string()).await;
+            assert_eq!(reply.status, 400, "{target}: {path}");
+            assert_eq!(reply.header("x-upstream-status"), None);
+            let body = reply.json().await;
+            assert_eq!(body["error"]["code"], "unsupported_endpoint");
+            assert!(body["error"]["message"].as_str().unwrap().contains(path));
+        }
     }
 }
 
