@@ -46,7 +46,7 @@ pub(super) fn text(
         .replace('\'', "\\u0027");
     text.push_str(&format!(
         r#"
-See one stream, head first:
+See one stream, head first; /v1/messages and /v1/responses serve the same model:
 
   curl -iN {base}/v1/chat/completions{key} \
     -H 'content-type: application/json' \
