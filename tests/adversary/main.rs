@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod log;
+mod translation;
 mod wire;
 
 mod client_bytes;
@@ -27,3 +28,13 @@ mod recordings;
 mod rules;
 mod secrets;
 mod stopping;
+mod translation_bounds;
+mod translation_bytes;
+mod translation_ends;
+mod translation_errors;
+mod translation_filters;
+mod translation_metadata;
+mod translation_mutations;
+mod translation_refusals;
+mod translation_silence;
+mod translation_usage;
