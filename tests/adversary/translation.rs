@@ -251,18 +251,15 @@ pub(crate) fn judge(dialect: Dialect, answer: &Answer) -> Result<Ended, String> 
                     open = Some(blocks);
                     blocks += 1;
                 }
-                "content_block_stop" => {
-                    if open.take().is_none_or(|open| data["index"] != open) {
-                        return flaw("an end of no block");
-                    }
+                "content_block_stop" if open.take().is_none_or(|open| data["index"] != open) => {
+                    return flaw("an end of no block");
                 }
-                "content_block_delta" => {
+                "content_block_delta"
                     if data["index"]
                         .as_u64()
-                        .is_none_or(|index| index >= blocks as u64)
-                    {
-                        return flaw("a piece of no block");
-                    }
+                        .is_none_or(|index| index >= blocks as u64) =>
+                {
+                    return flaw("a piece of no block");
                 }
                 "message_delta" => {
                     deltas += 1;

@@ -17,7 +17,7 @@ fn stream(kind: &str) -> Script {
         "output_tokens": 71_720, "output_tokens_details": { "thinking_tokens": 71_721 },
     });
     let said = if kind == "anthropic" {
-        vec![
+        [
             json!({ "type": "message_start", "message": { "id": "msg_1", "type": "message", "role": "assistant", "model": "x", "content": [], "stop_reason": null, "stop_sequence": null, "usage": usage } }),
             json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "thinking", "thinking": "", "signature": "" } }),
             json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "thinking_delta", "thinking": "HIDE" } }),

@@ -32,7 +32,7 @@ fn junk() -> Vec<Value> {
 }
 
 /// The places of all values in this one, itself not among them.
-fn places(value: &Value) -> Vec<String> {
+pub(crate) fn places(value: &Value) -> Vec<String> {
     let inner: Vec<(String, &Value)> = match value {
         Value::Object(members) => members
             .iter()
@@ -59,7 +59,7 @@ fn places(value: &Value) -> Vec<String> {
 }
 
 /// A request in which each part that is translated occurs once.
-fn request(dialect: Dialect) -> Value {
+pub(crate) fn request(dialect: Dialect) -> Value {
     let mut request = dialect.request(false);
     let members = match dialect {
         Dialect::Chat => json!({

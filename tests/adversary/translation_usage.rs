@@ -67,15 +67,16 @@ fn told(dialect: Dialect, answer: &Answer, is_stream: bool) -> Value {
     let events = answer.data();
     let parsed = events
         .iter()
+        .rev()
         .filter_map(|data| serde_json::from_str::<Value>(data).ok());
-    let counts = parsed.map(|data| {
+    let mut counts = parsed.map(|data| {
         if dialect == Dialect::Responses {
             data["response"]["usage"].clone()
         } else {
             data["usage"].clone()
         }
     });
-    counts.filter(Value::is_object).last().unwrap_or_default()
+    counts.find(Value::is_object).unwrap_or_default()
 }
 
 #[actix_web::test]
