@@ -1,6 +1,8 @@
 //! One case, all providers and dialects side by side: what is asked of each provider, and what each
 //! client is told. The pictures are beside the fixtures; `INSTA_UPDATE=always` draws them anew.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
+
 mod any_bytes;
 mod events;
 mod requests;

@@ -87,13 +87,13 @@ fn requests() -> impl Strategy<Value = Asked> {
     (said, shape, sampling).prop_map(
         |((system, turns, tools), (choice, schema, stop, user, stream), sampling)| {
             let (temperature, top_p, top_k, effort) = sampling;
-            // Anthropic's models that are told to think take neither of the others.
+            // Anthropic's models that are told to think take no sampling and may not be forced to call.
             let sampled = |number: Option<u8>| number.filter(|_| effort.is_none());
-            let is_forced = matches!(choice, Some("any" | "one"));
+            let is_barred = effort.is_some() && matches!(choice, Some("any" | "one"));
             Asked {
                 system,
                 turns,
-                choice: choice.filter(|_| !tools.is_empty() && !(is_forced && effort.is_some())),
+                choice: choice.filter(|_| !(tools.is_empty() || is_barred)),
                 tools,
                 schema,
                 stop,
