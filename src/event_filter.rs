@@ -51,16 +51,27 @@ impl EventFilter {
         if self.rules.drop_events.iter().any(|dropped| dropped == name) {
             return None;
         }
+        self.without_parts(raw).ok()
+    }
+
+    /// An end marker as the client gets it: never dropped, but in some dialects it repeats the answer.
+    #[must_use]
+    pub fn apply_to_end(&self, marker: SseEvent) -> SseEvent {
+        self.without_parts(marker).unwrap_or_else(|marker| marker)
+    }
+
+    /// The event without the parts that the rules drop, or as it was if nothing of it would be left.
+    fn without_parts(&self, raw: SseEvent) -> Result<SseEvent, SseEvent> {
         if !self.cuts_parts() {
-            return Some(raw);
+            return Ok(raw);
         }
         match self.dialect.without_parts(&raw.data, &self.rules) {
-            Edited::Same => Some(raw),
-            Edited::Changed(data) => Some(SseEvent {
+            Edited::Same => Ok(raw),
+            Edited::Changed(data) => Ok(SseEvent {
                 data: ByteString::from(data),
                 ..raw
             }),
-            Edited::Nothing => None,
+            Edited::Nothing => Err(raw),
         }
     }
 

@@ -88,17 +88,25 @@ pub fn configure(app: &mut ServiceConfig) {
             "/v1/models",
             "GET",
             web::get().to(models::list_models),
+            None,
         ))
         .service(resource(
             "/v1/models/{id:.+}",
             "GET",
             web::get().to(models::retrieve_model),
+            None,
         ))
-        .service(resource("/health/live", "GET", web::get().to(health::live)))
+        .service(resource(
+            "/health/live",
+            "GET",
+            web::get().to(health::live),
+            None,
+        ))
         .service(resource(
             "/health/ready",
             "GET",
             web::get().to(health::ready),
+            None,
         ));
 }
 
@@ -106,17 +114,19 @@ pub fn configure(app: &mut ServiceConfig) {
 fn spoken(dialect: &'static dyn Dialect) -> impl HttpServiceFactory + use<> + 'static {
     let create = web::post()
         .to(move |request, payload| completions::create_completion(dialect, request, payload));
-    resource(dialect.format().path(), "POST", create)
+    resource(dialect.format().path(), "POST", create, Some(dialect))
 }
 
-/// A path that takes one method and refuses the others.
+/// A path that takes one method and refuses the others, in its own dialect where it has one.
 fn resource(
     path: &str,
     allowed: &'static str,
     route: Route,
+    dialect: Option<&'static dyn Dialect>,
 ) -> impl HttpServiceFactory + use<> + 'static {
     let refuse = move |request: HttpRequest| async move {
-        refused(&request, RequestError::wrong_method(&request, allowed))
+        let dialect = dialect.unwrap_or_else(|| dialect_of(&request));
+        refused(dialect, RequestError::wrong_method(&request, allowed))
     };
     web::resource(path)
         .route(route)
@@ -128,8 +138,12 @@ fn resource(
 
 /// Answers what no route takes; only where Herald has the server for itself.
 pub(crate) fn unknown_path() -> impl HttpServiceFactory + use<> + 'static {
-    let refuse =
-        async |request: HttpRequest| refused(&request, RequestError::unknown_path(request.path()));
+    let refuse = async |request: HttpRequest| {
+        refused(
+            dialect_of(&request),
+            RequestError::unknown_path(request.path()),
+        )
+    };
     web::resource("{path:.*}")
         .default_service(web::to(refuse))
         .wrap(from_fn(record_request))
@@ -137,8 +151,8 @@ pub(crate) fn unknown_path() -> impl HttpServiceFactory + use<> + 'static {
         .wrap(from_fn(let_go_of_unread_body))
 }
 
-fn refused(request: &HttpRequest, error: RequestError) -> Result<HttpResponse, Failure> {
-    Err(Failure::new(dialect_of(request), error))
+fn refused(dialect: &'static dyn Dialect, error: RequestError) -> Result<HttpResponse, Failure> {
+    Err(Failure::new(dialect, error))
 }
 
 /// Which API's version a client expects; Anthropic's SDKs send it with every request.

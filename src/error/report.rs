@@ -19,6 +19,8 @@ pub struct ErrorReport {
     pub param: Option<String>,
     /// The provider's side, where one was involved.
     pub upstream: Option<UpstreamReport>,
+    /// How many events of its stream went out before it; 0 where it is told in the head.
+    pub events_before: u64,
 }
 
 impl ErrorReport {

@@ -65,6 +65,7 @@ pub fn rescue_own(error: &HeraldError) -> Rescue {
         _ => "gateway_error",
     };
     let report = ErrorReport {
+        events_before: 0,
         status: status.as_u16(),
         message: error.to_string(),
         kind: Some(kind.to_owned()),
@@ -158,6 +159,7 @@ pub fn rescue_upstream(
     };
     let words = error.provider_error();
     let own = || ErrorReport {
+        events_before: 0,
         status: status.as_u16(),
         message: own_message(error, provider, words),
         kind: Some(kind_of(error).to_owned()),
@@ -167,6 +169,7 @@ pub fn rescue_upstream(
     };
     let mut report = match words {
         Some(words) if is_unchanged => ErrorReport {
+            events_before: 0,
             status: status.as_u16(),
             message: if words.message.is_empty() {
                 own().message

@@ -32,7 +32,10 @@ use crate::{
     },
     providers::{
         CredentialStyle, ProviderId, Terms,
-        openai::presets::{COMPATIBLE, PRESETS, Paths, Preset, preset},
+        openai::{
+            ChatQuirks,
+            presets::{COMPATIBLE, PRESETS, Paths, Preset, preset},
+        },
         protocol,
     },
     upstream::http_client::Transport,
@@ -233,7 +236,11 @@ impl ProviderSection {
             preset,
             api_version: self.api_version.clone(),
             terms: Terms {
-                chat: preset.quirks,
+                chat: ChatQuirks {
+                    // Whoever writes `false` has a server that does not know the member.
+                    include_usage: preset.quirks.include_usage && self.usage_request != Some(false),
+                    ..preset.quirks
+                },
                 messages: AnthropicSettings::new(self.max_tokens, self.thinking),
             },
             base_path,

@@ -21,6 +21,7 @@ impl Losses {
     /// Notes that something was lost. What is no visible ASCII in its name, or has a meaning in a
     /// list, is percent-encoded.
     pub fn add(&mut self, name: &str) {
+        let name = if name.is_empty() { "(empty)" } else { name };
         let mut shown = String::with_capacity(name.len().min(LONGEST));
         for byte in name.bytes() {
             if shown.len() >= LONGEST {
@@ -86,10 +87,13 @@ mod tests {
     #[test]
     fn each_name_is_told_once_and_fit_for_a_header() {
         let mut losses = Losses::default();
-        for name in ["top_k", "a,b", "top_k", "zwölf", "line\nend"] {
+        for name in ["top_k", "a,b", "top_k", "zwölf", "line\nend", ""] {
             losses.add(name);
         }
-        assert_eq!(losses.to_string(), "top_k, a%2Cb, zw%C3%B6lf, line%0Aend");
+        assert_eq!(
+            losses.to_string(),
+            "top_k, a%2Cb, zw%C3%B6lf, line%0Aend, (empty)"
+        );
     }
 
     #[test]

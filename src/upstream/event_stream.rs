@@ -255,7 +255,10 @@ impl EventStream {
     async fn end(&mut self, marker: Option<SseEvent>) -> Result<(), Stop> {
         self.commit(HoldEnd::End).await?;
         let last = match &mut self.plan.translation {
-            None => marker.into_iter().collect(),
+            None => marker
+                .map(|marker| self.filter.apply_to_end(marker))
+                .into_iter()
+                .collect(),
             Some(translation) => translation.end(),
         };
         for event in last {
@@ -360,7 +363,8 @@ impl EventStream {
                 Ok(announcer.announce(metadata).await.map(drop)?)
             }
             Outlet::Open(sender) => {
-                let rescue = rescue_upstream(error, &self.plan.model, Some(self.received));
+                let mut rescue = rescue_upstream(error, &self.plan.model, Some(self.received));
+                rescue.report.events_before = self.tally.events;
                 let event = self.plan.dialect.error_event(&rescue.report);
                 let client_write = self.plan.clocks.client_write;
                 let told = timeout(client_write, sender.send(event)).await;

@@ -36,6 +36,7 @@ mod translation_errors;
 mod translation_filters;
 mod translation_metadata;
 mod translation_mutations;
+mod translation_promises;
 mod translation_refusals;
 mod translation_silence;
 mod translation_silence_values;

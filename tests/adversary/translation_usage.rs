@@ -173,12 +173,13 @@ async fn a_stream_of_chat_completions_tells_usage_to_who_asked_and_to_nobody_els
     }
 }
 
-/// `stream_options.include_usage` "unless `usage_request` is off", which it is without a preset.
+/// Clients of these dialects are always told usage: `stream_options.include_usage` "unless `usage_request` is
+/// `false`".
 #[actix_web::test]
-async fn usage_is_asked_of_a_provider_in_every_translated_stream_where_settings_say_so() {
+async fn usage_is_asked_of_a_provider_in_every_translated_stream_unless_settings_forbid_it() {
     for dialect in [Dialect::Responses, Dialect::Messages] {
         for (setting, wanted) in [
-            ("", Value::Null),
+            ("", json!(true)),
             ("preset = \"openai\"\nresponses = false", json!(true)),
             ("usage_request = true", json!(true)),
             ("usage_request = false", Value::Null),

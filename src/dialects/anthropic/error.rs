@@ -133,6 +133,7 @@ mod tests {
 
     fn report(status: u16, kind: Option<&str>, code: Option<&str>) -> ErrorReport {
         ErrorReport {
+            events_before: 0,
             status,
             message: "no".into(),
             kind: kind.map(str::to_owned),
@@ -247,6 +248,7 @@ mod tests {
     #[test]
     fn the_upstreams_side_and_the_field_at_fault_stay() {
         let report = ErrorReport {
+            events_before: 0,
             param: Some("max_tokens".into()),
             upstream: Some(UpstreamReport {
                 provider: "p".into(),

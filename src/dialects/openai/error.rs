@@ -65,6 +65,7 @@ pub(super) fn named_event(report: &ErrorReport) -> SseEvent {
     #[derive(Serialize)]
     struct Named<'a> {
         r#type: &'static str,
+        sequence_number: u64,
         code: Option<&'a Value>,
         message: &'a str,
         param: Option<&'a str>,
@@ -73,6 +74,8 @@ pub(super) fn named_event(report: &ErrorReport) -> SseEvent {
     }
     let named = Named {
         r#type: "error",
+        // Those before it are numbered from 0.
+        sequence_number: report.events_before,
         code: report.code.as_ref(),
         message: &report.message,
         param: report.param.as_deref(),
@@ -110,6 +113,7 @@ mod tests {
     #[test]
     fn an_error_without_an_upstream_has_just_the_openai_members() {
         let report = ErrorReport {
+            events_before: 0,
             status: 400,
             message: "no".into(),
             kind: Some("invalid_request_error".into()),
@@ -126,6 +130,7 @@ mod tests {
     #[test]
     fn the_event_of_a_response_stream_is_one_by_its_name_and_by_its_error() {
         let report = ErrorReport {
+            events_before: 0,
             status: 504,
             message: "late".into(),
             kind: Some("upstream_error".into()),
@@ -137,13 +142,14 @@ mod tests {
         assert_eq!(event.event.as_deref(), Some("error"));
         assert_eq!(
             event.data,
-            r#"{"type":"error","code":"upstream_idle","message":"late","param":null,"error":{"message":"late","type":"upstream_error","param":null,"code":"upstream_idle"}}"#
+            r#"{"type":"error","sequence_number":0,"code":"upstream_idle","message":"late","param":null,"error":{"message":"late","type":"upstream_error","param":null,"code":"upstream_idle"}}"#
         );
     }
 
     #[test]
     fn the_upstreams_side_stands_beside_the_error() {
         let report = ErrorReport {
+            events_before: 0,
             status: 504,
             message: "late".into(),
             kind: Some("upstream_error".into()),

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::{deltas::ChatDeltas, wire::Completion};
+use super::{
+    deltas::ChatDeltas,
+    wire::{Choice, Completion},
+};
 use crate::{
     completion::{Answer, Delta, Part, PartKind},
     providers::BadDocument,
@@ -16,7 +19,9 @@ pub(super) fn read<'a>(document: &'a str, losses: &mut Losses) -> Result<Answer<
     for choice in completion.choices.iter_mut().flatten() {
         choice.delta = choice.message.take();
     }
-    if completion.choices.as_ref().is_none_or(Vec::is_empty) {
+    // A choice that says nothing and ends for no reason is no answer to anything.
+    let says = |choice: &Choice<'_>| choice.delta.is_some() || choice.finish_reason.is_some();
+    if !completion.choices.iter().flatten().any(says) {
         return Err(BadDocument::NoDocument);
     }
     let mut deltas = Vec::new();

@@ -33,7 +33,7 @@ pub(super) fn parts<'a>(
         }
     }
     if let Some(text) = text.filter(|text| !text.is_empty()) {
-        thoughts.told_beside(text);
+        thoughts.told_beside(text, losses);
     }
     Ok(thoughts.kinds.into_iter().map(Part::from).collect())
 }
@@ -103,16 +103,21 @@ impl<'a> Thoughts<'a> {
         }
     }
 
-    /// The text of all thoughts, for those whose details do not tell it.
-    fn told_beside(&mut self, all: Cow<'a, str>) {
+    /// The text of all thoughts, for those whose details do not tell it. Where they tell another, theirs
+    /// stays: it is the one that is proved.
+    fn told_beside(&mut self, all: Cow<'a, str>, losses: &mut Losses) {
         let mut texts = self.kinds.iter_mut().filter_map(|kind| match kind {
             PartKind::Thinking { text, .. } => Some(text),
             _ => None,
         });
         match texts.next() {
             Some(first) => {
-                if first.is_empty() && texts.all(|text| text.is_empty()) {
+                let mut told = first.clone().into_owned();
+                texts.for_each(|text| told.push_str(text));
+                if told.is_empty() {
                     *first = all;
+                } else if told != all {
+                    losses.add("thinking");
                 }
             }
             None => self.kinds.insert(

@@ -146,7 +146,9 @@ fn choose<'a>(
             let at = path.member("function");
             let told = fields.take("function")?;
             let mut told = Fields::read(told.ok_or_else(|| at.wanted("an object"))?, at)?;
-            ToolChoice::Function(known(told.name("name")?, at.member("name"), tools)?)
+            let name = known(told.name("name")?, at.member("name"), tools)?;
+            told.lose_rest(losses);
+            ToolChoice::Function(name)
         }
         Some("allowed_tools") => {
             let at = path.member("allowed_tools");
@@ -195,7 +197,10 @@ fn allow<'a>(
         let at = at.place(place);
         let mut tool = Fields::read(value, at)?;
         if let Some(function) = tool.take("function")? {
-            names.insert(Fields::read(function, at.member("function"))?.name("name")?);
+            let at = at.member("function");
+            let mut function = Fields::read(function, at)?;
+            names.insert(function.name("name")?);
+            function.lose_rest(losses);
         }
     }
     fields.lose_rest(losses);
