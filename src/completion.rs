@@ -9,7 +9,7 @@ use std::{fmt, ops::Range};
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::upstream::sse_decoder::SseEvent;
+use crate::{error::UpstreamReport, upstream::sse_decoder::SseEvent};
 
 pub use answer::{Answer, Delta, FinishReason};
 pub use conversation::{
@@ -119,6 +119,8 @@ pub struct ProviderError {
     pub code: Option<Value>,
     /// The request's field at fault.
     pub param: Option<String>,
+    /// What the next Herald of a chain said of the provider behind it, whose error this is.
+    pub origin: Option<Box<UpstreamReport>>,
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@ pub mod respond;
 pub use report::{ErrorReport, ProviderWords, UpstreamReport};
 pub use request::RequestError;
 
-use crate::{limits::LimitError, providers::ProviderId, upstream::UpstreamError};
+use crate::{
+    limits::LimitError, metadata::chain::MAX_HOPS, providers::ProviderId, upstream::UpstreamError,
+};
 
 /// Who is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +84,7 @@ impl HeraldError {
             Self::Auth(_) => "invalid_api_key",
             Self::Limit(error) => error.code(),
             Self::Gateway(GatewayError::Draining) => "gateway_draining",
+            Self::Gateway(GatewayError::Loop) => "gateway_loop",
             Self::Gateway(GatewayError::Internal) => "gateway_error",
             Self::Gateway(GatewayError::NotMounted) => "gateway_not_mounted",
             Self::Upstream { error, .. } => error.code(),
@@ -112,6 +115,11 @@ pub enum GatewayError {
     /// It is shutting down.
     #[error("the gateway is shutting down")]
     Draining,
+    /// The request has passed too many Heralds.
+    #[error(
+        "the request has passed {MAX_HOPS} gateways, one of which has it ask another over and over"
+    )]
+    Loop,
     /// A defect: the log says more.
     #[error("the gateway failed on this request; its log says more")]
     Internal,

@@ -1,5 +1,6 @@
 //! What the provider said, known before any event: the one-shot message, and the policy on it.
 
+pub mod chain;
 pub mod clean_text;
 pub mod header_policy;
 mod header_rules;

@@ -2,6 +2,7 @@
 
 pub mod anthropic;
 mod error_body;
+pub mod herald;
 pub mod openai;
 pub mod replay;
 mod splice;
@@ -20,6 +21,7 @@ use crate::{
         WireFormat,
     },
     error::RequestError,
+    metadata::chain,
     settings::{AnthropicSettings, ProviderKind, VerifiedModel, VerifiedProvider},
     translation::Losses,
     upstream::sse_decoder::SseEvent,
@@ -71,8 +73,19 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Headers that a call needs, where neither the client nor the settings have sent their own.
     fn default_headers(&self) -> &'static [(HeaderName, HeaderValue)];
 
+    /// Whether it obeys `x-timeout-ms`, and so can be told how long an answer may take.
+    fn takes_timeout(&self) -> bool {
+        false
+    }
+
     /// Reads the body of an answer that is an error, whatever its content type; cleaned and bounded.
     fn read_error(&self, body: &[u8]) -> ProviderError;
+
+    /// Adds to an error in a stream what only this provider tells in the event's data.
+    fn complete_error(&self, error: ProviderError, data: &str) -> ProviderError {
+        let _ = data;
+        error
+    }
 }
 
 /// One of the things that may be asked of a provider.
@@ -158,6 +171,7 @@ pub fn protocol(kind: &ProviderKind) -> &'static dyn Provider {
     match kind {
         ProviderKind::OpenAi | ProviderKind::Replay { .. } => &openai::OpenAi,
         ProviderKind::Anthropic => &anthropic::Anthropic,
+        ProviderKind::Herald => &herald::Herald,
     }
 }
 
@@ -246,6 +260,11 @@ pub fn outgoing_headers(
         "application/json"
     };
     headers.push((ACCEPT, HeaderValue::from_static(accepted)));
+    if provider.kind.is_herald() {
+        let hops = chain::hops(downstream).saturating_add(1);
+        let name = HeaderName::from_static(chain::X_HERALD_HOPS);
+        headers.push((name, HeaderValue::from(hops)));
+    }
     headers.push((CONTENT_TYPE, HeaderValue::from_static("application/json")));
     if !headers.iter().any(|(name, _)| name == USER_AGENT) {
         headers.push((USER_AGENT, HeaderValue::from_static(OWN_USER_AGENT)));

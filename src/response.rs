@@ -15,7 +15,7 @@ use crate::delivery::DeliveryReport;
 use crate::{
     dialects::Dialect,
     error::{GatewayError, HeraldError, respond::rescue_upstream},
-    metadata::{MetadataRefused, Opening, UpstreamMetadata},
+    metadata::{MetadataRefused, Opening, UpstreamMetadata, chain},
     settings::{VerifiedModel, VerifiedSettings},
     telemetry::request_record::{Outcome, RequestRecord},
     upstream::{
@@ -178,6 +178,11 @@ impl Handler<UpstreamMetadata> for ResponseActor {
     fn handle(&mut self, metadata: UpstreamMetadata, ctx: &mut Self::Context) -> Self::Result {
         let sender = self.answer.take().ok_or(MetadataRefused)?;
         self.record.note_metadata(&metadata);
+        if self.model.provider.kind.is_herald() {
+            let headers = metadata.head.as_ref().map(|head| &head.headers);
+            let id = headers.and_then(chain::request_id);
+            self.record.note_next_request_id(id);
+        }
         let answer = self.answer_to(metadata, ctx);
         sender.send(answer).map_err(|_| MetadataRefused)
     }

@@ -1,5 +1,7 @@
 //! What a client is told of an error, before its dialect gives it a shape.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -36,6 +38,8 @@ impl ErrorReport {
         self.code = self.code.map(edit_code);
         self.param = self.param.map(&edit);
         if let Some(upstream) = &mut self.upstream {
+            upstream.provider = edit(std::mem::take(&mut upstream.provider));
+            upstream.model = edit(std::mem::take(&mut upstream.model));
             upstream.error = upstream.error.take().map(|words| ProviderWords {
                 message: edit(words.message),
                 kind: words.kind.map(&edit),
@@ -50,14 +54,15 @@ impl ErrorReport {
 /// The provider's side of an error, as it stands in the body of the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct UpstreamReport {
-    /// Who was asked.
+    /// Who was asked; of a chain, by the Herald that is nearest to the origin.
     pub provider: String,
     /// For which model, by the provider's name.
     pub model: String,
     /// The status it answered with; null where no answer came.
     pub status: Option<u16>,
-    /// Herald's code for what happened.
-    pub code: &'static str,
+    /// Herald's code for what happened; of a chain, that of the Herald which asked the provider.
+    #[schema(value_type = String)]
+    pub code: Cow<'static, str>,
     /// The provider's own account, where it is not the error itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ProviderWords>,

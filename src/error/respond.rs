@@ -11,10 +11,7 @@ use super::{
 use crate::{
     completion::ProviderError,
     limits::LimitError,
-    metadata::{
-        proxy_status::{PROXY_STATUS, ProxyError, proxy_status},
-        status_table,
-    },
+    metadata::{proxy_status::ProxyError, status_table},
     settings::VerifiedModel,
     upstream::{UpstreamError, clocks::Clock, error::ConnectError},
 };
@@ -42,6 +39,7 @@ pub fn rescue_own(error: &HeraldError) -> Rescue {
         HeraldError::Limit(LimitError::Exceeded(_)) => StatusCode::TOO_MANY_REQUESTS,
         HeraldError::Limit(LimitError::Overloaded(_) | LimitError::Unavailable)
         | HeraldError::Gateway(GatewayError::Draining) => StatusCode::SERVICE_UNAVAILABLE,
+        HeraldError::Gateway(GatewayError::Loop) => StatusCode::BAD_GATEWAY,
         HeraldError::Gateway(_) | HeraldError::Upstream { .. } => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let mut headers = Vec::new();
@@ -62,6 +60,10 @@ pub fn rescue_own(error: &HeraldError) -> Rescue {
             headers.extend(limit_headers(error));
             "gateway_limit"
         }
+        HeraldError::Gateway(GatewayError::Loop) => {
+            headers.push((X_SHOULD_RETRY, HeaderValue::from_static("false")));
+            "gateway_error"
+        }
         _ => "gateway_error",
     };
     let report = ErrorReport {
@@ -80,16 +82,24 @@ pub fn rescue_own(error: &HeraldError) -> Rescue {
     }
 }
 
-/// What a refusal by a limit of ours says beside its body: when to come again, what the limits are,
-/// and in `Proxy-Status`, which names no status of any provider, that it was Herald.
+/// The RFC 9209 token for an error that is the caller's or Herald's own.
+#[must_use]
+pub fn own_proxy_error(error: &HeraldError) -> ProxyError {
+    match error {
+        HeraldError::Request(_) | HeraldError::Auth(_) => ProxyError::HttpRequestError,
+        HeraldError::Limit(LimitError::Exceeded(_)) => ProxyError::HttpRequestDenied,
+        HeraldError::Limit(LimitError::Overloaded(_)) => ProxyError::ConnectionLimitReached,
+        HeraldError::Gateway(GatewayError::Draining) => ProxyError::ProxyInternalResponse,
+        HeraldError::Gateway(GatewayError::Loop) => ProxyError::ProxyLoopDetected,
+        HeraldError::Limit(LimitError::Unavailable)
+        | HeraldError::Gateway(_)
+        | HeraldError::Upstream { .. } => ProxyError::ProxyInternalError,
+    }
+}
+
+/// What a refusal by a limit of ours says beside its body: when to come again, and what the limits are.
 fn limit_headers(error: &LimitError) -> Vec<(HeaderName, HeaderValue)> {
-    let reason = match error {
-        LimitError::Exceeded(_) => ProxyError::HttpRequestDenied,
-        LimitError::Overloaded(_) => ProxyError::ConnectionLimitReached,
-        LimitError::Unavailable => ProxyError::ProxyInternalError,
-    };
-    let details = proxy_status(None, Some(reason), Some(error.code()));
-    let mut headers = vec![(PROXY_STATUS, details)];
+    let mut headers = Vec::new();
     if let LimitError::Exceeded(exceeded) = error {
         headers.push(retry_after(exceeded.retry_after));
         if exceeded.limit.measure.is_daily() {
@@ -187,19 +197,28 @@ pub fn rescue_upstream(
         },
         _ => own(),
     };
-    report.upstream = Some(UpstreamReport {
-        provider: provider.to_owned(),
-        model: model.upstream_model.clone(),
-        status: received,
-        code: error.code(),
-        error: words
-            .filter(|words| !is_unchanged && **words != ProviderError::default())
-            .map(|words| ProviderWords {
-                message: words.message.clone(),
-                kind: words.kind.clone(),
-                code: words.code.clone(),
-                param: words.param.clone(),
-            }),
+    let account = words
+        .filter(|words| !is_unchanged && **words != ProviderError::default())
+        .map(|words| ProviderWords {
+            message: words.message.clone(),
+            kind: words.kind.clone(),
+            code: words.code.clone(),
+            param: words.param.clone(),
+        });
+    // Another Herald knows better whose error it is.
+    let origin = words.and_then(|words| words.origin.as_deref());
+    report.upstream = Some(match origin {
+        Some(origin) => UpstreamReport {
+            error: origin.error.clone().or(account),
+            ..origin.clone()
+        },
+        None => UpstreamReport {
+            provider: provider.to_owned(),
+            model: model.upstream_model.clone(),
+            status: received,
+            code: error.code().into(),
+            error: account,
+        },
     });
     // The provider may repeat the key that it refused.
     let report = report.map_texts(|text| model.provider.without_key(text));

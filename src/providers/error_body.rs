@@ -118,10 +118,12 @@ fn from_value(error: &Value) -> ProviderError {
         kind,
         code,
         param,
+        origin: None,
     }
 }
 
-fn as_word(value: &Value) -> Option<String> {
+/// A short word or a number, fit to be shown.
+pub(super) fn as_word(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
@@ -130,12 +132,17 @@ fn as_word(value: &Value) -> Option<String> {
     Some(cleaned(text.as_bytes(), MAX_WORD)).filter(|word| !word.is_empty())
 }
 
+/// A message of a provider, fit to be shown.
+pub(super) fn message(text: &str) -> String {
+    cleaned(text.as_bytes(), MAX_MESSAGE)
+}
+
 fn cleaned(text: &[u8], max_bytes: usize) -> String {
     clean_text::clean(&text[..text.len().min(MAX_READ)], max_bytes)
 }
 
 /// A code keeps its type: clients compare it.
-fn as_code(value: &Value) -> Option<Value> {
+pub(super) fn as_code(value: &Value) -> Option<Value> {
     match value {
         Value::Number(_) => Some(value.clone()),
         _ => as_word(value).map(Value::from),

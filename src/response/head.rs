@@ -15,13 +15,15 @@ use actix_web::{
 };
 
 use crate::{
-    error::respond::{Rescue, proxy_error, retry_after},
+    error::respond::{Rescue, X_SHOULD_RETRY, proxy_error, retry_after},
     metadata::{
         Opening, Timings, UpstreamMetadata,
-        proxy_status::{PROXY_STATUS, proxy_status},
+        chain::NextHop,
+        proxy_status::{Member, PROXY_STATUS, proxy_status},
     },
     settings::{VerifiedModel, VerifiedSettings},
     telemetry::request_record::RequestRecord,
+    upstream::UpstreamError,
 };
 
 pub(super) const X_UPSTREAM_STATUS: HeaderName = HeaderName::from_static("x-upstream-status");
@@ -77,6 +79,8 @@ impl ResponseHead {
             headers.push((CONTENT_ENCODING, HeaderValue::from_static("identity")));
         }
 
+        let head = metadata.head.as_ref();
+        let hop = head.and_then(|head| NextHop::read(provider, &head.headers));
         let mut passed = 0..0;
         if let Some(head) = &metadata.head {
             let taken = provider_headers::take(model, head, status);
@@ -84,37 +88,61 @@ impl ResponseHead {
             let first = headers.len();
             headers.extend(taken.headers);
             passed = first..headers.len();
-            headers.push((X_UPSTREAM_STATUS, HeaderValue::from(head.status.as_u16())));
+            let origin = match &hop {
+                Some(hop) => hop.origin_status(head.status),
+                None => Some(head.status.as_u16()),
+            };
+            headers.extend(origin.map(|status| (X_UPSTREAM_STATUS, HeaderValue::from(status))));
         }
         let generation = HeaderValue::from(settings.generation);
         headers.push((X_HERALD_SETTINGS_GENERATION, generation));
-        headers.push((X_UPSTREAM_PROVIDER, visible(provider.id.as_str())));
-        headers.push((X_UPSTREAM_MODEL, visible(&model.upstream_model)));
-        if let Some(first) = metadata.timings.first_event {
-            let millis = u64::try_from(first.as_millis()).unwrap_or(u64::MAX);
+        let told = hop.unwrap_or_default();
+        let who = told
+            .provider
+            .unwrap_or_else(|| visible(provider.id.as_str()));
+        let what = told.model.unwrap_or_else(|| visible(&model.upstream_model));
+        headers.push((X_UPSTREAM_PROVIDER, who));
+        headers.push((X_UPSTREAM_MODEL, what));
+        let first = metadata.timings.first_event;
+        let first = first.map(|first| u64::try_from(first.as_millis()).unwrap_or(u64::MAX));
+        // Where Herald's head did not wait for it, the next one's may have.
+        if let Some(millis) = first.or(told.time_to_first_token) {
             headers.push((X_UPSTREAM_TIME_TO_FIRST_TOKEN, HeaderValue::from(millis)));
         }
         headers.push((
             SERVER_TIMING,
-            server_timing(&metadata.timings, record.age()),
+            server_timing(&metadata.timings, record.age(), &told.timings),
         ));
 
         let mut lost = record.lost();
         lost.join(&metadata.lost);
+        lost.join(&told.lost);
         if !lost.is_empty() {
             headers.push((X_HERALD_DROPPED, visible(&lost.to_string())));
         }
 
         headers.extend(record.limit_headers());
-        if let Opening::Failed(error) = opening {
-            let received = metadata.head.as_ref().map(|head| head.status.as_u16());
-            headers.push((
-                PROXY_STATUS,
-                proxy_status(received, proxy_error(error), Some(error.code())),
-            ));
+        let error = match opening {
+            Opening::Failed(error) => Some(error),
+            Opening::Events | Opening::Document(_) => None,
+        };
+        // A chain tells of its Heralds when all is well too.
+        if error.is_some() || provider.kind.is_herald() || record.hops() > 0 {
+            let code = error.map(UpstreamError::code);
+            let mut members = told.members;
+            members.push(Member {
+                next_hop: provider.kind.is_herald().then(|| provider.id.to_string()),
+                received: head.map(|head| head.status.as_u16()),
+                ..Member::own(&settings.proxy_name, error.and_then(proxy_error), code)
+            });
+            headers.push((PROXY_STATUS, proxy_status(&members)));
         }
         if let Some(rescue) = rescue {
             headers.extend(rescue.headers);
+        }
+        let is_said = headers.iter().any(|(name, _)| name == X_SHOULD_RETRY);
+        if told.is_repeat_useless && error.is_some() && !is_said {
+            headers.push((X_SHOULD_RETRY, HeaderValue::from_static("false")));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE
             && !headers.iter().any(|(name, _)| name == RETRY_AFTER)
@@ -160,8 +188,9 @@ fn visible(name: &str) -> HeaderValue {
     HeaderValue::from_str(&text).expect("visible ASCII is a header value")
 }
 
-/// W3C Server Timing, section 3: durations in milliseconds. `total` is Herald's own time to the head.
-fn server_timing(timings: &Timings, total: Duration) -> HeaderValue {
+/// W3C Server Timing, section 3: durations in milliseconds. `total` is Herald's own time to the head,
+/// `behind` what the Heralds of a chain told.
+fn server_timing(timings: &Timings, total: Duration, behind: &[(String, f64)]) -> HeaderValue {
     let mut text = String::with_capacity(96);
     let steps = [
         ("connect", timings.connect),
@@ -169,16 +198,15 @@ fn server_timing(timings: &Timings, total: Duration) -> HeaderValue {
         ("first-event", timings.first_event),
         ("total", Some(total)),
     ];
-    for (name, length) in steps {
-        if let Some(length) = length {
-            let comma = if text.is_empty() { "" } else { ", " };
-            // Writing to a string cannot fail.
-            let _ = write!(
-                text,
-                "{comma}{name};dur={:.1}",
-                length.as_secs_f64() * 1000.0
-            );
-        }
+    let millis = |length: Duration| length.as_secs_f64() * 1000.0;
+    let own = steps
+        .into_iter()
+        .filter_map(|(name, length)| Some((name, millis(length?))));
+    let behind = behind.iter().map(|(name, millis)| (&**name, *millis));
+    for (name, millis) in own.chain(behind) {
+        let comma = if text.is_empty() { "" } else { ", " };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{comma}{name};dur={millis:.1}");
     }
     HeaderValue::from_str(&text).expect("names and numbers are a header value")
 }

@@ -27,6 +27,7 @@ use crate::{
     dialects::{AnswerContext, Dialect},
     error::{GatewayError, HeraldError, RequestError},
     limits::{LimitError, reservation::Estimate},
+    metadata::chain,
     middleware::record_of,
     providers::outgoing_headers,
     response::{
@@ -34,19 +35,15 @@ use crate::{
         sse_body::SseBody,
     },
     settings::{ClientKey, VerifiedModel, VerifiedSettings},
-    startup::Worker,
+    startup::{Gateway, Worker},
     streams::{StopSignal, StreamDetails},
     translation::Passage,
     upstream::{
         UpstreamActor,
         announcer::Announcer,
-        call::{Call, CallPlan},
+        call::{Call, CallPlan, X_TIMEOUT_MS},
     },
 };
-
-/// The client's own bound on the whole, in milliseconds; it replaces `clocks.total` and never
-/// exceeds it.
-const X_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-timeout-ms");
 
 /// Asks for the event `metadata`, for clients that cannot read headers.
 const X_HERALD_METADATA: HeaderName = HeaderName::from_static("x-herald-metadata");
@@ -61,7 +58,16 @@ pub(super) async fn create_completion(
     payload: web::Payload,
 ) -> Result<HttpResponse, Failure> {
     let answer = answer(dialect, &request, payload).await;
-    answer.map_err(|error| Failure::new(dialect, error))
+    answer.map_err(|error| {
+        let failure = Failure::new(dialect, error);
+        match request.app_data::<web::Data<Gateway>>() {
+            Some(gateway) => failure.signed(
+                &gateway.settings().proxy_name,
+                chain::hops(request.headers()),
+            ),
+            None => failure,
+        }
+    })
 }
 
 async fn answer(
@@ -72,6 +78,11 @@ async fn answer(
     let record = record_of(request);
     let admitted = admit(request)?;
     let settings = &admitted.settings;
+    let hops = chain::hops(request.headers());
+    if hops >= chain::MAX_HOPS {
+        return Err(GatewayError::Loop.into());
+    }
+    record.note_hops(hops);
     let body = read_body(request, payload, settings).await?;
     let mut completion = dialect.parse_completion(body)?;
     let started = Instant::now();

@@ -1,6 +1,6 @@
 //! An error that is the caller's or Herald's own, as an answer in the client's dialect.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use actix_web::{
     HttpResponse, ResponseError,
@@ -10,6 +10,7 @@ use actix_web::{
 use crate::{
     dialects::Dialect,
     error::{HeraldError, RequestError, respond},
+    metadata::proxy_status::{Member, PROXY_STATUS, proxy_status},
     telemetry::request_record::Outcome,
 };
 
@@ -18,13 +19,28 @@ use crate::{
 pub(crate) struct Failure {
     error: Box<HeraldError>,
     dialect: &'static dyn Dialect,
+    /// Herald's name, where `Proxy-Status` is to tell that it was Herald.
+    proxy_name: Option<Arc<str>>,
 }
 
 impl Failure {
     /// An error to be told in that dialect.
     pub(crate) fn new(dialect: &'static dyn Dialect, error: impl Into<HeraldError>) -> Self {
         let error = Box::new(error.into());
-        Self { error, dialect }
+        Self {
+            error,
+            dialect,
+            proxy_name: None,
+        }
+    }
+
+    /// The same of a completion, told in `Proxy-Status` too: a refusal by a limit always, so that it
+    /// cannot be taken for a provider's, and any other where another Herald has asked.
+    pub(super) fn signed(mut self, name: &Arc<str>, hops: usize) -> Self {
+        if hops > 0 || matches!(*self.error, HeraldError::Limit(_)) {
+            self.proxy_name = Some(Arc::clone(name));
+        }
+        self
     }
 
     /// How a request ended that ended in this. A body that broke off is a client who left.
@@ -53,6 +69,11 @@ impl ResponseError for Failure {
         response.insert_header((header::CONTENT_TYPE, "application/json"));
         for header in rescue.headers {
             response.append_header(header);
+        }
+        if let Some(name) = &self.proxy_name {
+            let reason = respond::own_proxy_error(&self.error);
+            let member = Member::own(name, Some(reason), Some(self.error.code()));
+            response.insert_header((PROXY_STATUS, proxy_status(&[member])));
         }
         if rescue.status == StatusCode::SERVICE_UNAVAILABLE {
             // The next gateway of a rolling restart takes the repeat.

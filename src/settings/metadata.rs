@@ -1,6 +1,6 @@
 //! `[metadata]` and each provider's additions to it: what passes of a head.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,6 +21,8 @@ use crate::metadata::{
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MetadataSection {
+    #[schemars(regex(pattern = r"^[a-z][a-z0-9._-]{0,63}$"))]
+    proxy_name: String,
     allow: Vec<HeaderRule>,
     request_allow: Vec<String>,
     #[schemars(range(min = 1, max = 96))]
@@ -64,6 +66,11 @@ pub(super) struct SharedPolicies<'a> {
 }
 
 impl MetadataSection {
+    /// What Herald calls itself: a token of RFC 9651, which the schema holds it to.
+    pub(super) fn proxy_name(&self) -> Arc<str> {
+        self.proxy_name.as_str().into()
+    }
+
     pub(super) fn verify(&self, problems: &mut Problems<'_>) -> (SharedPolicies<'_>, Duration) {
         let (bytes, retry_after) = (self.max_bytes, self.retry_after);
         if retry_after.0.subsec_nanos() != 0 {

@@ -78,6 +78,7 @@ pub(super) struct ProviderSection {
 enum KindWord {
     OpenAi,
     Anthropic,
+    Herald,
     Replay,
 }
 
@@ -150,6 +151,8 @@ pub enum ProviderKind {
     OpenAi,
     /// Anthropic's API.
     Anthropic,
+    /// Another Herald.
+    Herald,
     /// Recordings, over a connection that never leaves the process.
     Replay {
         /// The folder they are in; `None` for the embedded ones. Setting `providers.recordings`.
@@ -157,11 +160,27 @@ pub enum ProviderKind {
     },
 }
 
+impl ProviderKind {
+    /// Whether it is another Herald, which tells of those behind it.
+    #[must_use]
+    pub fn is_herald(&self) -> bool {
+        *self == Self::Herald
+    }
+}
+
 /// Where the replay provider answers, as an OpenAI-compatible server would.
 const REPLAY_BASE_PATH: &str = "/v1";
 
 /// Shortest key that is looked for in what a provider says: a shorter one could be a common word.
 const MIN_HIDDEN_KEY_BYTES: usize = 8;
+
+/// Which of OpenAI's APIs another Herald has: those that clients may ask this one for.
+const HERALD_APIS: &[WireFormat] = &[
+    WireFormat::ChatCompletions,
+    WireFormat::Completions,
+    WireFormat::Responses,
+    WireFormat::Embeddings,
+];
 
 impl VerifiedProvider {
     fn hidden_key(&self) -> Option<&str> {
@@ -205,7 +224,9 @@ impl ProviderSection {
         let place = match self.kind {
             // What belongs to another kind would only follow from the wrong word.
             _ if !is_kind_known => None,
-            KindWord::OpenAi | KindWord::Anthropic => self.verify_place(preset, &at, tls, problems),
+            KindWord::OpenAi | KindWord::Anthropic | KindWord::Herald => {
+                self.verify_place(preset, &at, tls, problems)
+            }
             KindWord::Replay => problems
                 .take(
                     &at("recordings"),
@@ -280,9 +301,11 @@ impl ProviderSection {
     }
 
     fn apis(&self, preset: &Preset, kind: &ProviderKind) -> Vec<WireFormat> {
-        // Recordings are of nothing else.
-        if matches!(kind, ProviderKind::Replay { .. }) {
-            return vec![WireFormat::ChatCompletions];
+        match kind {
+            // Recordings are of nothing else.
+            ProviderKind::Replay { .. } => return vec![WireFormat::ChatCompletions],
+            ProviderKind::Herald => return HERALD_APIS.to_vec(),
+            _ => {}
         }
         let mut apis = preset.apis.to_vec();
         match self.responses {
@@ -325,6 +348,13 @@ impl ProviderSection {
                 ("responses", self.responses.is_some()),
                 ("usage_request", self.usage_request.is_some()),
             ],
+            KindWord::Herald => &[
+                ("recordings", self.recordings.is_some()),
+                ("preset", self.preset.is_some()),
+                ("responses", self.responses.is_some()),
+                ("max_tokens", self.max_tokens.is_some()),
+                ("thinking", self.thinking.is_some()),
+            ],
             KindWord::Replay => &[
                 ("max_tokens", self.max_tokens.is_some()),
                 ("thinking", self.thinking.is_some()),
@@ -339,6 +369,7 @@ impl ProviderSection {
         let kind = match self.kind {
             KindWord::OpenAi => ProviderKind::OpenAi,
             KindWord::Anthropic => ProviderKind::Anthropic,
+            KindWord::Herald => ProviderKind::Herald,
             KindWord::Replay => ProviderKind::Replay {
                 recordings: self.recordings.clone(),
             },
@@ -347,6 +378,7 @@ impl ProviderSection {
             let word = match kind {
                 ProviderKind::OpenAi => "openai",
                 ProviderKind::Anthropic => "anthropic",
+                ProviderKind::Herald => "herald",
                 ProviderKind::Replay { .. } => "replay",
             };
             let problem = format!("a provider of kind {word:?} has none");

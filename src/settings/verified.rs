@@ -56,6 +56,9 @@ pub struct VerifiedSettings {
     pub upstream: UpstreamBounds,
     /// Settings `[stream]`.
     pub stream: StreamBounds,
+    /// Herald's name in `Proxy-Status`: a letter, then up to 63 of `a-z`, digits, `.`, `_` and `-`. Setting
+    /// `metadata.proxy_name`, default `herald`.
+    pub proxy_name: Arc<str>,
     /// What a 503 says in `retry-after` if the provider said nothing, in whole seconds. Setting
     /// `metadata.retry_after`, default 5 s.
     pub retry_after: Duration,
@@ -142,6 +145,7 @@ impl Sections {
             heartbeat,
             upstream: self.upstream.verified(),
             stream: self.stream.verified(),
+            proxy_name: self.metadata.proxy_name(),
             retry_after,
             limits: self.limits.verify(secrets, problems),
             providers,

@@ -18,6 +18,8 @@ pub(super) struct FinishedRequest<'a> {
     pub(super) outcome: Outcome,
     pub(super) status: Option<StatusCode>,
     pub(super) upstream_status: Option<u16>,
+    /// Under which id the next Herald logged it.
+    pub(super) next_request_id: Option<String>,
     pub(super) served: Option<&'a Served>,
     pub(super) attempts: u32,
     pub(super) time_to_head: Option<Duration>,
@@ -63,6 +65,7 @@ impl FinishedRequest<'_> {
             error_origin = origin,
             status = self.status.map(|status| status.as_u16()),
             upstream_status = self.upstream_status,
+            next_request_id = self.next_request_id.as_deref(),
             provider = served.map(|served| &*served.provider),
             model = served.map(|served| &*served.model),
             upstream_model = served.map(|served| served.upstream_model.as_str()),

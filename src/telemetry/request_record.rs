@@ -94,6 +94,9 @@ pub struct RequestRecord {
     key: RefCell<Option<Arc<ClientKey>>>,
     served: RefCell<Option<Served>>,
     upstream_status: Cell<Option<u16>>,
+    /// How many Heralds it had passed, and its id in the next one.
+    hops: Cell<usize>,
+    next_request_id: RefCell<Option<String>>,
     attempts: Cell<u32>,
     /// Over the caps, and invalid.
     lost_headers: Cell<(usize, usize)>,
@@ -126,6 +129,8 @@ impl RequestRecord {
             key: RefCell::default(),
             served: RefCell::default(),
             upstream_status: Cell::default(),
+            hops: Cell::default(),
+            next_request_id: RefCell::default(),
             attempts: Cell::default(),
             lost_headers: Cell::default(),
             lost: RefCell::default(),
@@ -222,6 +227,22 @@ impl RequestRecord {
         self.attempts.set(metadata.attempts);
     }
 
+    /// Notes how many Heralds the request had passed before this one.
+    pub fn note_hops(&self, hops: usize) {
+        self.hops.set(hops);
+    }
+
+    /// How many Heralds the request had passed before this one.
+    #[must_use]
+    pub fn hops(&self) -> usize {
+        self.hops.get()
+    }
+
+    /// Notes under which id the next Herald logs the request.
+    pub fn note_next_request_id(&self, id: Option<String>) {
+        *self.next_request_id.borrow_mut() = id;
+    }
+
     /// Notes what passed.
     pub fn note_tally(&self, tally: &Tally) {
         self.tally.set(*tally);
@@ -315,6 +336,7 @@ impl Drop for RequestRecord {
             outcome,
             status: self.status.get(),
             upstream_status: self.upstream_status.get(),
+            next_request_id: self.next_request_id.take(),
             served: served.as_ref(),
             attempts: self.attempts.get(),
             time_to_head: self.time_to_head.get(),

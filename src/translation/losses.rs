@@ -45,6 +45,24 @@ impl Losses {
         self.has_more |= others.has_more;
     }
 
+    /// Notes what another Herald wrote in `x-herald-dropped`; what it cannot have written is left out.
+    pub fn read(&mut self, written: &str) {
+        let is_written = |name: &str| {
+            // The last byte of a name may have become three.
+            (1..=LONGEST + 2).contains(&name.len())
+                && name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
+        };
+        for name in written.split(',').map(str::trim) {
+            match name {
+                "..." => self.has_more = true,
+                name if is_written(name) => self.keep(name.to_owned()),
+                _ => {}
+            }
+        }
+    }
+
     fn keep(&mut self, name: String) {
         if self.names.contains(&name) {
             return;
@@ -105,6 +123,14 @@ mod tests {
         assert_eq!(losses.names().len(), MOST);
         assert!(losses.names().iter().all(|name| name.len() <= LONGEST));
         assert!(losses.to_string().ends_with(", ..."));
+    }
+
+    #[test]
+    fn what_another_herald_wrote_is_read_back_and_nothing_else() {
+        let mut losses = Losses::default();
+        losses.read("top_k, a%2Cb, ..., \"odd\", top_k,,");
+        losses.read(&"x".repeat(200));
+        assert_eq!(losses.to_string(), "top_k, a%2Cb, ...");
     }
 
     #[test]

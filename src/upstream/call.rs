@@ -1,6 +1,6 @@
 //! One call: opens it, and takes the way that its answer calls for.
 
-use std::{fmt, pin::pin, sync::Arc};
+use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use actix::Recipient;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -33,6 +33,9 @@ use crate::{
     streams::{OpenStream, Phase, StopSignal},
     translation::{Losses, Translation},
 };
+
+/// How long the whole answer may take, in milliseconds: clients tell Herald, and Herald those that obey it.
+pub const X_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-timeout-ms");
 
 /// One call to a provider, and whom to tell of it.
 #[derive(Debug)]
@@ -187,13 +190,18 @@ impl CallPlan {
         let provider = &self.model.provider;
         let path = self.api.path(&self.model);
         let (body, progress) = RequestBody::new(std::mem::take(&mut self.body));
+        let began = Instant::now();
+        let mut headers = std::mem::take(&mut self.headers);
+        if providers::protocol(&provider.kind).takes_timeout() {
+            let left = (self.started + self.clocks.total).saturating_duration_since(began);
+            headers.push((X_TIMEOUT_MS, timeout_of_next_hop(left)));
+        }
         let request = UpstreamRequest {
             provider: provider.id.clone(),
             path: ByteString::from(format!("{}{path}", provider.base_path)),
-            headers: std::mem::take(&mut self.headers),
+            headers,
             body,
         };
-        let began = Instant::now();
         let mut stages = Stages::new(began, self.started + self.clocks.total, self.clocks);
         let mut sending = pin!(self.http_client.send(request));
         let mut progress = Some(progress);
@@ -302,6 +310,15 @@ async fn fail(
 
 fn client_left() -> Answered {
     (UpstreamEnd::ClientLeft, Tally::default(), None)
+}
+
+/// What a gateway behind this one is told of the time that is left: a tenth less, though no more than
+/// 100 ms, so that it is the one to give up first. It knows better what it was waiting for.
+fn timeout_of_next_hop(left: Duration) -> HeaderValue {
+    const MOST: Duration = Duration::from_millis(100);
+    let left = left.saturating_sub((left / 10).min(MOST));
+    let millis = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+    HeaderValue::from(millis.max(1))
 }
 
 /// The next step of sending; never resolves once there is none to come.

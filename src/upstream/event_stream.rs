@@ -20,10 +20,10 @@ use super::{
 use crate::{
     completion::{CompletionEvent, EventKind},
     delivery::DeliverySender,
-    error::respond::rescue_upstream,
+    error::{UpstreamReport, respond::rescue_upstream},
     event_filter::EventFilter,
-    metadata::{UpstreamMetadata, clean_text},
-    providers::EventReader,
+    metadata::{UpstreamMetadata, chain::NextHop, clean_text},
+    providers::{self, EventReader},
     streams::Phase,
 };
 
@@ -41,6 +41,8 @@ pub(super) struct EventStream {
     has_content: bool,
     tally: Tally,
     received: u16,
+    /// Who speaks in the events, where another Herald was asked.
+    behind: Option<UpstreamReport>,
 }
 
 /// What a wait brought.
@@ -77,6 +79,8 @@ impl EventStream {
             filter: EventFilter::new(plan.dialect, &plan.model.filter, hide_usage),
             timer: Box::pin(sleep_until(clocks.next().0)),
             received: head.status.as_u16(),
+            behind: NextHop::read(&plan.model.provider, &head.headers)
+                .and_then(|hop| hop.origin_of_event()),
             outlet: Outlet::Held(Box::new(Held {
                 announcer,
                 head,
@@ -198,7 +202,12 @@ impl EventStream {
         self.tally.usage = event.usage.or(self.tally.usage);
         match event.kind {
             EventKind::Error(error) => {
-                let error = UpstreamError::ErrorEvent(*error);
+                let protocol = providers::protocol(&self.plan.model.provider.kind);
+                let mut error = protocol.complete_error(*error, &event.raw.data);
+                // Another Herald passes an event of its provider's as it came.
+                let behind = || self.behind.clone().map(Box::new);
+                error.origin = error.origin.or_else(behind);
+                let error = UpstreamError::ErrorEvent(error);
                 return Err(self.pass_error(event.raw, error).await?);
             }
             EventKind::End => {

@@ -197,7 +197,7 @@ fn status_line(
     let is_by_table = provider.status_table.map(theirs).status == answer.status;
     let why = is_by_table.then(|| status::reason(known, provider, theirs));
     let error = answer.error.as_ref();
-    let code = error.and_then(|(report, _)| Some(report.upstream.as_ref()?.code.to_owned()));
+    let code = error.and_then(|(report, _)| Some(report.upstream.as_ref()?.code.to_string()));
     [Some(ours), why, code]
         .into_iter()
         .flatten()

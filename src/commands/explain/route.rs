@@ -63,7 +63,7 @@ pub(super) fn explain(asked: &Arguments, known: &Known) -> Result<String, String
         Row::same(
             "asked at",
             match &provider.kind {
-                ProviderKind::OpenAi | ProviderKind::Anthropic => {
+                ProviderKind::OpenAi | ProviderKind::Anthropic | ProviderKind::Herald => {
                     format!("{}, {}", address(known, model), provider_at("base_url"))
                 }
                 ProviderKind::Replay { recordings: None } => {
@@ -79,6 +79,14 @@ pub(super) fn explain(asked: &Arguments, known: &Known) -> Result<String, String
             },
         ),
     ];
+    if provider.kind.is_herald() {
+        let name = &known.settings.proxy_name;
+        let place = known.place("metadata.proxy_name");
+        rows.push(Row::same(
+            "in a chain",
+            format!("the next hop is a Herald; this one tells of it as {name}, {place}"),
+        ));
+    }
     if provider.api_key.is_some() {
         let place = provider_at("api_key");
         rows.push(Row::same("with its key", place));

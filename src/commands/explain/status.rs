@@ -121,7 +121,7 @@ impl Case {
             kind: word("type"),
             code: Some("<code>".into()),
             param: word("param"),
-            status: None,
+            ..ProviderError::default()
         };
         let answer_to = |headers| {
             let head = UpstreamHead { status, headers };

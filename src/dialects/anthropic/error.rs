@@ -254,7 +254,7 @@ mod tests {
                 provider: "p".into(),
                 model: "m".into(),
                 status: Some(400),
-                code: "upstream_rejected",
+                code: "upstream_rejected".into(),
                 error: None,
             }),
             ..report(400, Some("invalid_request_error"), None)

@@ -159,7 +159,7 @@ mod tests {
                 provider: "p".into(),
                 model: "m".into(),
                 status: Some(200),
-                code: "upstream_idle",
+                code: "upstream_idle".into(),
                 error: None,
             }),
         };

@@ -58,7 +58,7 @@ pub struct Captured {
 pub enum CaptureError {
     /// There was no answer, or not all of it within the bounds of the settings.
     #[error(transparent)]
-    Upstream(#[from] UpstreamError),
+    Upstream(Box<UpstreamError>),
     /// A recording cannot hold the status: it has no body, or is none.
     #[error("it answered with status {0}, which a recording cannot hold")]
     Status(u16),
@@ -71,6 +71,12 @@ pub enum CaptureError {
     /// Keys could hide in an encoded body.
     #[error("its answer has a content-encoding although none was asked for; keys could hide in it")]
     Encoded,
+}
+
+impl From<UpstreamError> for CaptureError {
+    fn from(error: UpstreamError) -> Self {
+        Self::Upstream(Box::new(error))
+    }
 }
 
 /// Asks a model's provider once, as Herald would for a client that sends no headers of its own, and

@@ -41,6 +41,7 @@ fn stream(served: &Served, outcome: Outcome) -> FinishedRequest<'_> {
         outcome,
         status: Some(StatusCode::OK),
         upstream_status: Some(200),
+        next_request_id: None,
         served: Some(served),
         attempts: 1,
         time_to_head: Some(second / 2),
@@ -281,6 +282,7 @@ fn a_request_that_no_provider_was_asked_for_is_unknown_and_in_no_histogram() {
     gateway.metrics().record(&FinishedRequest {
         served: None,
         upstream_status: None,
+        next_request_id: None,
         ..stream(&served, failed("unknown_url"))
     });
     let text = gateway.metrics_text(TextFormat::OpenMetrics);

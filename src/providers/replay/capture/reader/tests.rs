@@ -154,7 +154,7 @@ fn an_answer_that_breaks_off_is_kept_as_far_as_it_came() {
     assert_eq!(answer.end, End::Reset);
 
     let nothing = read(&["HTTP/1.1 200 O"]).unwrap_err();
-    assert_eq!(nothing, CaptureError::Upstream(UpstreamError::Reset));
+    assert_eq!(nothing, CaptureError::from(UpstreamError::Reset));
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn what_no_recording_can_hold_is_refused() {
     let bad = read(&["220 smtp ready\r\n"]).unwrap_err();
     assert_eq!(
         bad,
-        CaptureError::Upstream(UpstreamError::BadHead("it is not HTTP/1.1"))
+        CaptureError::from(UpstreamError::BadHead("it is not HTTP/1.1"))
     );
 }
 
@@ -199,6 +199,6 @@ fn a_body_is_bounded_with_its_chunk_sizes() {
     let chunk = "1\r\na\r\n".repeat(171);
     let too_large = UpstreamError::BodyTooLarge { limit: 1 << 10 };
     let error = read(&[CHUNKED, &chunk]).unwrap_err();
-    assert_eq!(error, CaptureError::Upstream(too_large));
+    assert_eq!(error, CaptureError::from(too_large));
     assert!(read(&[CHUNKED, &"1\r\na\r\n".repeat(170)]).is_ok());
 }
