@@ -5,6 +5,7 @@ mod error_body;
 pub mod herald;
 pub mod openai;
 pub mod replay;
+pub mod sourcegraph;
 mod splice;
 
 use std::{borrow::Cow, fmt, sync::Arc};
@@ -65,7 +66,17 @@ impl fmt::Debug for ProviderId {
 pub trait Provider: Send + Sync + fmt::Debug {
     /// The API by which it serves what is asked: its own of that format, or one into which the request
     /// is translated. `None`: it cannot serve it.
-    fn api(&self, asked: WireFormat, provider: &VerifiedProvider) -> Option<&'static dyn Api>;
+    fn api(&self, asked: WireFormat, model: &VerifiedModel) -> Option<&'static dyn Api>;
+
+    /// Where an API of it is asked for a model, below the provider's `base_url`.
+    fn path(&self, api: &dyn Api, model: &VerifiedModel) -> Cow<'static, str> {
+        api.path(model)
+    }
+
+    /// What a call's body names the model.
+    fn model_name<'a>(&self, model: &'a VerifiedModel) -> &'a str {
+        &model.upstream_model
+    }
 
     /// How it is told the key, where the settings do not say.
     fn credentials(&self) -> CredentialStyle;
@@ -76,6 +87,11 @@ pub trait Provider: Send + Sync + fmt::Debug {
     /// Whether it obeys `x-timeout-ms`, and so can be told how long an answer may take.
     fn takes_timeout(&self) -> bool {
         false
+    }
+
+    /// Puts right what its heads have in a form that no client reads.
+    fn mend_headers(&self, headers: &mut HeaderMap) {
+        let _ = headers;
     }
 
     /// Reads the body of an answer that is an error, whatever its content type; cleaned and bounded.
@@ -172,6 +188,7 @@ pub fn protocol(kind: &ProviderKind) -> &'static dyn Provider {
         ProviderKind::OpenAi | ProviderKind::Replay { .. } => &openai::OpenAi,
         ProviderKind::Anthropic => &anthropic::Anthropic,
         ProviderKind::Herald => &herald::Herald,
+        ProviderKind::Sourcegraph { .. } => &sourcegraph::Sourcegraph,
     }
 }
 

@@ -70,7 +70,9 @@ pub use limits::{LimitBackend, LimitSettings, OnBackendError};
 pub use log::{LogFormat, LogSettings};
 pub use models::{FilterRules, Models, VerifiedModel};
 pub use origin::{Origin, Origins, Place};
-pub use providers::{AnthropicSettings, ProviderKind, ThinkingStyle, VerifiedProvider};
+pub use providers::{
+    AnthropicSettings, GatewayFamily, GatewayFeature, ProviderKind, ThinkingStyle, VerifiedProvider,
+};
 pub use reload::ReloadSettings;
 pub use restart::{PendingRestart, needs_restart};
 pub use schema::json_schema;

@@ -46,11 +46,12 @@ impl Passage {
             format: dialect.format(),
             provider: provider.id.clone(),
         };
-        let api = providers::protocol(&provider.kind)
-            .api(dialect.format(), provider)
+        let protocol = providers::protocol(&provider.kind);
+        let api = protocol
+            .api(dialect.format(), model)
             .ok_or_else(not_served)?;
         let call = CallBody {
-            model: &model.upstream_model,
+            model: protocol.model_name(model),
             stream: request.stream,
             ask_for_usage: provider.usage_request,
             terms: provider.terms,

@@ -8,7 +8,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use super::{Api, CredentialStyle, Provider, error_body};
 use crate::{
     completion::{ProviderError, WireFormat},
-    settings::VerifiedProvider,
+    settings::VerifiedModel,
 };
 
 /// Where Anthropic itself is.
@@ -26,7 +26,7 @@ static DEFAULT_HEADERS: [(HeaderName, HeaderValue); 1] = [(
 )];
 
 impl Provider for Anthropic {
-    fn api(&self, asked: WireFormat, _: &VerifiedProvider) -> Option<&'static dyn Api> {
+    fn api(&self, asked: WireFormat, _: &VerifiedModel) -> Option<&'static dyn Api> {
         match asked {
             WireFormat::Messages | WireFormat::ChatCompletions | WireFormat::Responses => {
                 Some(&messages::Messages)
@@ -130,11 +130,11 @@ mod tests {
                 "/messages/count_tokens",
             ),
         ] {
-            let api = Anthropic.api(asked, &model.provider).unwrap();
+            let api = Anthropic.api(asked, model).unwrap();
             assert_eq!((api.format(), &*api.path(model)), (format, path));
         }
         for asked in [WireFormat::Completions, WireFormat::Embeddings] {
-            assert!(Anthropic.api(asked, &model.provider).is_none());
+            assert!(Anthropic.api(asked, model).is_none());
         }
     }
 }

@@ -11,7 +11,9 @@ use serde::Deserialize;
 use super::{
     diagnostics::Problems,
     limits::LimitSetSection,
-    providers::{ProviderSection, VerifiedProvider},
+    providers::{
+        GatewayFamily, ProviderKind, ProviderSection, VerifiedProvider, sourcegraph::why_no_family,
+    },
 };
 use crate::{
     limits::limit::{Limit, Scope},
@@ -246,6 +248,11 @@ impl ModelSection {
             }
             return None;
         };
+        if let ProviderKind::Sourcegraph { family: None, .. } = provider.kind
+            && GatewayFamily::of_model(&target.model).is_none()
+        {
+            problems.at(&at("targets[0].model"), why_no_family(&target.model));
+        }
         Some(VerifiedModel {
             id: self.id.clone(),
             provider: Arc::clone(provider),

@@ -3,6 +3,7 @@
 mod anthropic;
 mod base_url;
 mod extra_headers;
+pub(super) mod sourcegraph;
 mod transport;
 mod written;
 
@@ -14,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 pub use anthropic::{AnthropicSettings, ThinkingStyle};
+pub use sourcegraph::{GatewayFamily, GatewayFeature};
 pub(super) use transport::{MAX_ROOTS_BYTES, Tls};
 
 use super::{
@@ -69,6 +71,8 @@ pub(super) struct ProviderSection {
     #[schemars(range(min = 1, max = 1_000_000))]
     max_tokens: Option<u64>,
     thinking: Option<ThinkingStyle>,
+    family: Option<GatewayFamily>,
+    feature: Option<GatewayFeature>,
     #[serde(default)]
     pub(super) metadata: ProviderMetadata,
 }
@@ -79,6 +83,7 @@ enum KindWord {
     OpenAi,
     Anthropic,
     Herald,
+    Sourcegraph,
     Replay,
 }
 
@@ -153,6 +158,14 @@ pub enum ProviderKind {
     Anthropic,
     /// Another Herald.
     Herald,
+    /// Cody Gateway.
+    Sourcegraph {
+        /// Of which family its models are; `None`: their names say it. Setting `providers.family`.
+        family: Option<GatewayFamily>,
+        /// Under which quota its requests count. Setting `providers.feature`, default
+        /// `chat_completions`.
+        feature: GatewayFeature,
+    },
     /// Recordings, over a connection that never leaves the process.
     Replay {
         /// The folder they are in; `None` for the embedded ones. Setting `providers.recordings`.
@@ -173,6 +186,9 @@ const REPLAY_BASE_PATH: &str = "/v1";
 
 /// Shortest key that is looked for in what a provider says: a shorter one could be a common word.
 const MIN_HIDDEN_KEY_BYTES: usize = 8;
+
+/// Under which quota Cody Gateway counts a request; without it, it serves none.
+const X_SOURCEGRAPH_FEATURE: HeaderName = HeaderName::from_static("x-sourcegraph-feature");
 
 /// Which of OpenAI's APIs another Herald has: those that clients may ask this one for.
 const HERALD_APIS: &[WireFormat] = &[
@@ -224,7 +240,7 @@ impl ProviderSection {
         let place = match self.kind {
             // What belongs to another kind would only follow from the wrong word.
             _ if !is_kind_known => None,
-            KindWord::OpenAi | KindWord::Anthropic | KindWord::Herald => {
+            KindWord::OpenAi | KindWord::Anthropic | KindWord::Herald | KindWord::Sourcegraph => {
                 self.verify_place(preset, &at, tls, problems)
             }
             KindWord::Replay => problems
@@ -238,7 +254,12 @@ impl ProviderSection {
             .api_key
             .as_ref()
             .map(|reference| reference.verify(secrets, &at("api_key"), problems));
-        let headers = extra_headers::verify(&self.headers, &at("headers"), problems);
+        let mut headers = extra_headers::verify(&self.headers, &at("headers"), problems);
+        if let ProviderKind::Sourcegraph { feature, .. } = &kind {
+            headers.retain(|(name, _)| *name != X_SOURCEGRAPH_FEATURE);
+            let feature = HeaderValue::from_static(feature.as_str());
+            headers.push((X_SOURCEGRAPH_FEATURE, feature));
+        }
         let policies = shared.with(
             &self.metadata,
             preset.allow,
@@ -348,6 +369,12 @@ impl ProviderSection {
                 ("responses", self.responses.is_some()),
                 ("usage_request", self.usage_request.is_some()),
             ],
+            KindWord::Sourcegraph => &[
+                ("recordings", self.recordings.is_some()),
+                ("preset", self.preset.is_some()),
+                ("responses", self.responses.is_some()),
+                ("usage_request", self.usage_request.is_some()),
+            ],
             KindWord::Herald => &[
                 ("recordings", self.recordings.is_some()),
                 ("preset", self.preset.is_some()),
@@ -370,15 +397,29 @@ impl ProviderSection {
             KindWord::OpenAi => ProviderKind::OpenAi,
             KindWord::Anthropic => ProviderKind::Anthropic,
             KindWord::Herald => ProviderKind::Herald,
+            KindWord::Sourcegraph => ProviderKind::Sourcegraph {
+                family: self.family,
+                feature: self.feature.unwrap_or_default(),
+            },
             KindWord::Replay => ProviderKind::Replay {
                 recordings: self.recordings.clone(),
             },
         };
-        for (name, _) in strangers.iter().filter(|(_, written)| *written) {
+        let of_gateways = match self.kind {
+            _ if !is_known => [].as_slice(),
+            KindWord::Sourcegraph => &[],
+            _ => &[
+                ("family", self.family.is_some()),
+                ("feature", self.feature.is_some()),
+            ],
+        };
+        let strangers = strangers.iter().chain(of_gateways);
+        for (name, _) in strangers.filter(|(_, written)| *written) {
             let word = match kind {
                 ProviderKind::OpenAi => "openai",
                 ProviderKind::Anthropic => "anthropic",
                 ProviderKind::Herald => "herald",
+                ProviderKind::Sourcegraph { .. } => "sourcegraph",
                 ProviderKind::Replay { .. } => "replay",
             };
             let problem = format!("a provider of kind {word:?} has none");
@@ -397,6 +438,7 @@ impl ProviderSection {
     ) -> Option<(String, Transport)> {
         let known = match self.kind {
             KindWord::Anthropic => Some(crate::providers::anthropic::BASE_URL),
+            KindWord::Sourcegraph => Some(crate::providers::sourcegraph::BASE_URL),
             _ => preset.base_url,
         };
         let Some(written) = self.base_url.as_deref().or(known) else {

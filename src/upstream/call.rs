@@ -188,11 +188,12 @@ impl CallPlan {
     /// Connects, sends the request, waits for the head.
     async fn open(&mut self) -> Result<Opened, UpstreamError> {
         let provider = &self.model.provider;
-        let path = self.api.path(&self.model);
+        let protocol = providers::protocol(&provider.kind);
+        let path = protocol.path(self.api, &self.model);
         let (body, progress) = RequestBody::new(std::mem::take(&mut self.body));
         let began = Instant::now();
         let mut headers = std::mem::take(&mut self.headers);
-        if providers::protocol(&provider.kind).takes_timeout() {
+        if protocol.takes_timeout() {
             let left = (self.started + self.clocks.total).saturating_duration_since(began);
             headers.push((X_TIMEOUT_MS, timeout_of_next_hop(left)));
         }
@@ -205,7 +206,7 @@ impl CallPlan {
         let mut stages = Stages::new(began, self.started + self.clocks.total, self.clocks);
         let mut sending = pin!(self.http_client.send(request));
         let mut progress = Some(progress);
-        let (head, body) = loop {
+        let (mut head, body) = loop {
             let (at, clock) = stages.next();
             tokio::select! {
                 biased;
@@ -215,6 +216,7 @@ impl CallPlan {
             }
         };
         let head_at = Instant::now();
+        protocol.mend_headers(&mut head.headers);
         let connected_at = stages.connected_at.unwrap_or(head_at);
         let timings = Timings {
             connect: Some(connected_at - began),

@@ -11,6 +11,7 @@ mod heralds;
 #[path = "../api/support/log_lines.rs"]
 mod log_lines;
 
+mod cody_gateway;
 mod deadlines;
 mod faults;
 mod leaves;

@@ -63,7 +63,10 @@ pub(super) fn explain(asked: &Arguments, known: &Known) -> Result<String, String
         Row::same(
             "asked at",
             match &provider.kind {
-                ProviderKind::OpenAi | ProviderKind::Anthropic | ProviderKind::Herald => {
+                ProviderKind::OpenAi
+                | ProviderKind::Anthropic
+                | ProviderKind::Herald
+                | ProviderKind::Sourcegraph { .. } => {
                     format!("{}, {}", address(known, model), provider_at("base_url"))
                 }
                 ProviderKind::Replay { recordings: None } => {
@@ -123,7 +126,7 @@ fn formats(model: &VerifiedModel) -> Vec<Row> {
     let provider = &*model.provider;
     let (mut passed, mut translated, mut not_served) = (Vec::new(), Vec::new(), Vec::new());
     for asked in WireFormat::ALL {
-        match providers::protocol(&provider.kind).api(asked, provider) {
+        match providers::protocol(&provider.kind).api(asked, model) {
             Some(api) if api.format() == asked => passed.push(asked.to_string()),
             Some(api) => translated.push(format!("{asked} into {}", api.format())),
             None => not_served.push(asked.to_string()),
@@ -151,8 +154,15 @@ fn address(known: &Known, model: &VerifiedModel) -> String {
         Transport::Http { .. } | Transport::Memory(_) => "http",
     };
     let host = transport.host_header(&provider.id);
-    let api = providers::protocol(&provider.kind).api(WireFormat::ChatCompletions, provider);
-    let path = api.map_or_else(Default::default, |api| api.path(model));
+    let protocol = providers::protocol(&provider.kind);
+    // What completes code alone has no conversations.
+    let formats = [WireFormat::ChatCompletions, WireFormat::Completions];
+    let mut apis = formats
+        .into_iter()
+        .filter_map(|asked| protocol.api(asked, model));
+    let path = apis
+        .next()
+        .map_or_else(Default::default, |api| protocol.path(api, model));
     format!("{scheme}://{host}{}{path}", provider.base_path)
 }
 

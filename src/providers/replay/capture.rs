@@ -124,13 +124,13 @@ fn request_bytes(
     let transport = settings.client_parts.endpoints.get(&provider.id);
     let unreachable = || UpstreamError::from(ConnectError::Unreachable);
     let transport = transport.ok_or_else(unreachable)?;
-    let api = protocol(&provider.kind).api(WireFormat::ChatCompletions, provider);
+    let api = protocol(&provider.kind).api(WireFormat::ChatCompletions, model);
     let api = api.ok_or_else(unreachable)?;
     if api.format() != WireFormat::ChatCompletions {
         return Err(CaptureError::Format(api.format()));
     }
     let call = CallBody {
-        model: &model.upstream_model,
+        model: protocol(&provider.kind).model_name(model),
         stream: request.stream,
         ask_for_usage: provider.usage_request,
         terms: provider.terms,
@@ -140,7 +140,7 @@ fn request_bytes(
     let mut bytes = format!(
         "POST {}{} HTTP/1.1\r\nhost: {}\r\naccept-encoding: identity\r\ncontent-length: {length}\r\n",
         provider.base_path,
-        api.path(model),
+        protocol(&provider.kind).path(api, model),
         transport.host_header(&provider.id),
     )
     .into_bytes();

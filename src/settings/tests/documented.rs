@@ -154,10 +154,11 @@ fn the_examples_among_the_defaults_are_accepted() {
         ("AZURE_OPENAI_API_KEY", "k"),
         ("ANTHROPIC_API_KEY", "k"),
         ("NEXT_HERALD_KEY", "k"),
+        ("CODY_GATEWAY_KEY", "k"),
         ("HERALD_ADMIN_TOKEN", "0123456789abcdef"),
     ]);
     let settings = settings.verify(&secrets).unwrap();
     let model = settings.models.get("gpt-4.1").unwrap();
     assert_eq!(model.provider.headers.len(), 1);
-    assert_eq!(settings.providers.len(), 5);
+    assert_eq!(settings.providers.len(), 6);
 }

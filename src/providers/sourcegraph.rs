@@ -1,0 +1,195 @@
+//! Cody Gateway, Sourcegraph's own gateway: one address, a path for each family of models.
+
+use std::borrow::Cow;
+
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+
+use super::{Api, CredentialStyle, Provider, anthropic::Anthropic, error_body, openai::OpenAi};
+use crate::{
+    completion::{ProviderError, WireFormat},
+    settings::{GatewayFamily, GatewayFeature, ProviderKind, VerifiedModel},
+};
+
+/// Where Sourcegraph's own is.
+pub(crate) const BASE_URL: &str = "https://cody-gateway.sourcegraph.com/v1";
+
+/// A provider that is a Cody Gateway (its public sources, until August 2024).
+///
+/// It has mapped the 429 of its own providers to a 503 already, so a 429 of its own is the caller's
+/// quota. It tells errors as plain text, or as `{"error":"…"}`.
+#[derive(Debug)]
+pub struct Sourcegraph;
+
+/// Of which family a model is, and what it is asked for.
+fn kind(model: &VerifiedModel) -> Option<(GatewayFamily, GatewayFeature)> {
+    match &model.provider.kind {
+        ProviderKind::Sourcegraph { family, feature } => {
+            let family = family.or_else(|| GatewayFamily::of_model(&model.upstream_model));
+            Some((family?, *feature))
+        }
+        _ => None,
+    }
+}
+
+impl Provider for Sourcegraph {
+    fn api(&self, asked: WireFormat, model: &VerifiedModel) -> Option<&'static dyn Api> {
+        let (family, feature) = kind(model)?;
+        match (family, feature, asked) {
+            (_, _, WireFormat::CountTokens | WireFormat::Embeddings) => None,
+            (GatewayFamily::Anthropic, _, asked) => Anthropic.api(asked, model),
+            // It asks Fireworks for completions of a prompt where code is to be completed, and of a
+            // conversation elsewhere.
+            (
+                GatewayFamily::Fireworks,
+                GatewayFeature::CodeCompletions,
+                WireFormat::Completions,
+            ) => OpenAi.api(asked, model),
+            (GatewayFamily::Fireworks, GatewayFeature::CodeCompletions, _)
+            | (_, _, WireFormat::Completions) => None,
+            (_, _, asked) => OpenAi.api(asked, model),
+        }
+    }
+
+    fn path(&self, _: &dyn Api, model: &VerifiedModel) -> Cow<'static, str> {
+        Cow::Borrowed(match kind(model) {
+            Some((GatewayFamily::Anthropic, _)) | None => "/completions/anthropic-messages",
+            Some((GatewayFamily::OpenAi, _)) => "/completions/openai",
+            Some((GatewayFamily::Fireworks, _)) => "/completions/fireworks",
+        })
+    }
+
+    /// It puts the family before the name by itself.
+    fn model_name<'a>(&self, model: &'a VerifiedModel) -> &'a str {
+        let name = &*model.upstream_model;
+        let bare = kind(model).and_then(|(family, _)| name.strip_prefix(family.prefix()));
+        bare.unwrap_or(name)
+    }
+
+    fn credentials(&self) -> CredentialStyle {
+        CredentialStyle::Bearer
+    }
+
+    fn default_headers(&self) -> &'static [(HeaderName, HeaderValue)] {
+        &[]
+    }
+
+    fn takes_timeout(&self) -> bool {
+        true
+    }
+
+    fn read_error(&self, body: &[u8]) -> ProviderError {
+        error_body::from_body(body)
+    }
+
+    /// Its `retry-after` is a date of RFC 1123 with the zone's name, `UTC`, which HTTP writes as `GMT`
+    /// (RFC 9110 section 5.6.7).
+    fn mend_headers(&self, headers: &mut HeaderMap) {
+        let date = headers
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok());
+        let date = date.and_then(|date| date.strip_suffix(" UTC"));
+        let mended = date.and_then(|date| HeaderValue::from_str(&format!("{date} GMT")).ok());
+        if let Some(mended) = mended {
+            headers.insert(RETRY_AFTER, mended);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, sync::Arc};
+
+    use super::*;
+    use crate::settings::Settings;
+
+    fn model(more: &str, target: &str) -> Arc<VerifiedModel> {
+        let toml = format!(
+            "[[providers]]\nid = \"cg\"\nkind = \"sourcegraph\"\n{more}\n\
+             [[models]]\nid = \"m\"\ntargets = [{{ provider = \"cg\", model = \"{target}\" }}]\n"
+        );
+        let settings = Settings::from_toml(&toml).unwrap();
+        let settings = settings.verify(&HashMap::new());
+        let settings = settings.unwrap_or_else(|found| panic!("{found}"));
+        Arc::clone(settings.models.get("m").unwrap())
+    }
+
+    fn path_and_format(model: &VerifiedModel, asked: WireFormat) -> Option<(String, WireFormat)> {
+        let api = Sourcegraph.api(asked, model)?;
+        Some((Sourcegraph.path(api, model).into_owned(), api.format()))
+    }
+
+    #[test]
+    fn each_family_has_its_path_its_format_and_the_name_without_the_family() {
+        use WireFormat::{ChatCompletions, Completions, Messages, Responses};
+        for (target, path, format, name) in [
+            (
+                "anthropic/claude-3-haiku",
+                "anthropic-messages",
+                Messages,
+                "claude-3-haiku",
+            ),
+            ("openai/gpt-4o", "openai", ChatCompletions, "gpt-4o"),
+            (
+                "fireworks/accounts/fireworks/models/llama",
+                "fireworks",
+                ChatCompletions,
+                "accounts/fireworks/models/llama",
+            ),
+        ] {
+            let model = model("", target);
+            assert_eq!(Sourcegraph.model_name(&model), name);
+            for asked in [ChatCompletions, Messages, Responses] {
+                let expected = (format!("/completions/{path}"), format);
+                assert_eq!(path_and_format(&model, asked), Some(expected), "{target}");
+            }
+            for asked in [Completions, WireFormat::Embeddings, WireFormat::CountTokens] {
+                assert_eq!(path_and_format(&model, asked), None, "{target}");
+            }
+        }
+    }
+
+    #[test]
+    fn code_of_fireworks_is_completed_from_a_prompt_alone() {
+        let model = model("feature = \"code_completions\"", "fireworks/starcoder");
+        let expected = ("/completions/fireworks".to_owned(), WireFormat::Completions);
+        let found = path_and_format(&model, WireFormat::Completions);
+        assert_eq!(found, Some(expected));
+        assert_eq!(path_and_format(&model, WireFormat::ChatCompletions), None);
+    }
+
+    #[test]
+    fn a_family_of_the_settings_leaves_the_name_alone_but_for_its_own_prefix() {
+        let model = model("family = \"openai\"", "anthropic/odd");
+        let found = path_and_format(&model, WireFormat::ChatCompletions).unwrap();
+        assert_eq!(found.0, "/completions/openai");
+        assert_eq!(Sourcegraph.model_name(&model), "anthropic/odd");
+    }
+
+    #[test]
+    fn a_date_in_utc_is_one_in_gmt_and_others_are_left_alone() {
+        for (sent, mended) in [
+            (
+                "Sun, 06 Nov 1994 08:49:37 UTC",
+                "Sun, 06 Nov 1994 08:49:37 GMT",
+            ),
+            (
+                "Sun, 06 Nov 1994 08:49:37 CET",
+                "Sun, 06 Nov 1994 08:49:37 CET",
+            ),
+            ("7", "7"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(sent));
+            Sourcegraph.mend_headers(&mut headers);
+            assert_eq!(headers.get(RETRY_AFTER).unwrap(), mended);
+        }
+    }
+
+    #[test]
+    fn both_of_its_shapes_of_errors_are_read() {
+        for body in ["model not allowed\n", r#"{"error":"model not allowed"}"#] {
+            let error = Sourcegraph.read_error(body.as_bytes());
+            assert_eq!(error.message, "model not allowed");
+        }
+    }
+}
