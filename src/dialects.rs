@@ -4,6 +4,8 @@ pub mod anthropic;
 mod fields;
 mod members;
 pub mod openai;
+mod source;
+pub mod sourcegraph;
 
 use std::fmt;
 
@@ -32,21 +34,49 @@ pub trait Dialect: Send + Sync + fmt::Debug {
     /// The JSON body of an error answer: an error's door before the head is sent.
     fn error_document(&self, report: &ErrorReport) -> Bytes;
 
-    /// The event that tells of a failure: an error's door after the head. It never claims success.
-    fn error_event(&self, report: &ErrorReport) -> SseEvent;
+    /// The events that tell of a failure: an error's door after the head. They never claim success.
+    fn error_events(&self, report: &ErrorReport) -> Vec<SseEvent>;
 
     /// Whether clients of this dialect take the event for an error as it stands.
     fn is_error_event(&self, event: &SseEvent) -> bool;
 
-    /// Whether a stream may begin with the event `metadata`, if its client asks for it. Where clients
-    /// cannot take an event of an unknown name there is none, whatever they ask for.
-    fn has_metadata_event(&self) -> bool;
+    /// What its clients can take.
+    fn customs(&self) -> Customs;
 
     /// An event's data, or a whole document, without the parts that the rules drop.
     fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited;
 
     /// How it is told in our words; `None`: only a provider that serves it as it is can serve it.
     fn translator(&self) -> Option<&'static dyn DialectTranslator>;
+}
+
+/// What the clients of a dialect can take, and what they make of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Customs {
+    /// Whether a stream may begin with the event `metadata`, if its client asks for it. Where clients
+    /// cannot take an event of an unknown name there is none, whatever they ask for.
+    pub metadata_event: bool,
+    /// Whether comments may stand in a stream while nothing else comes (`clocks.heartbeat`).
+    pub heartbeats: bool,
+    /// The content type of an error's answer.
+    pub error_type: &'static str,
+    /// Whether they take 403 for the end of their sign-in as well as 401, so that what the key may not
+    /// use is 400, and a model that is not there too.
+    pub signs_out: bool,
+    /// Whether a model's name may have its provider before it: `provider/model`, or
+    /// `provider::version::model`.
+    pub qualified_models: bool,
+}
+
+impl Customs {
+    /// Those of the SDKs: they skip what they do not know, and read JSON.
+    pub const OF_SDKS: Self = Self {
+        metadata_event: true,
+        heartbeats: true,
+        error_type: "application/json",
+        signs_out: false,
+        qualified_models: false,
+    };
 }
 
 /// How a dialect's requests and answers are told in our words.

@@ -91,6 +91,13 @@ impl Exceeded {
     pub fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
         headers::of_refused(&self.readings)
     }
+
+    /// `x-ratelimit-limit` and `x-ratelimit-remaining`, as Sourcegraph has them: of the limit that the
+    /// client has to wait for longest.
+    #[must_use]
+    pub fn plain_headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        headers::plain(&self.limit, &self.readings)
+    }
 }
 
 impl Limits {

@@ -127,10 +127,12 @@ impl ResponseActor {
                 body: document.clone(),
             },
             Opening::Failed(error) => {
+                let customs = self.dialect.customs();
                 let rescue = rescue_upstream(error, &self.model, received);
                 let body = self.dialect.error_document(&rescue.report);
+                let head = head(Some(rescue), &metadata.opening);
                 Answer::Document {
-                    head: head(Some(rescue), &metadata.opening),
+                    head: head.of_type(customs.error_type),
                     body,
                 }
             }

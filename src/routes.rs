@@ -5,6 +5,7 @@ mod completions;
 mod failure;
 pub(crate) mod health;
 mod models;
+mod sourcegraph;
 
 use actix_web::{
     HttpRequest, HttpResponse, Route,
@@ -22,6 +23,7 @@ use crate::{
         Dialect,
         anthropic::{self, CountTokens, Messages},
         openai::{self, ChatCompletions, Completions, Embeddings, Responses},
+        sourcegraph::{self as cody, LlmChatCompletions},
     },
     error::RequestError,
     middleware::{let_go_of_unread_body, record_request, share_with_origins},
@@ -102,6 +104,39 @@ pub fn configure(app: &mut ServiceConfig) {
             web::get().to(health::live),
             None,
         ))
+        .service(completions_of_cody(
+            "/.api/completions/stream",
+            cody::Completions::chat,
+        ))
+        .service(completions_of_cody(
+            "/.api/completions/code",
+            cody::Completions::code,
+        ))
+        .service(spoken_at("/.api/llm/chat/completions", &LlmChatCompletions))
+        .service(resource(
+            "/.api/llm/models",
+            "GET",
+            web::get().to(models::list_models),
+            None,
+        ))
+        .service(resource(
+            "/.api/llm/models/{id:.+}",
+            "GET",
+            web::get().to(models::retrieve_qualified_model),
+            None,
+        ))
+        .service(resource(
+            "/.api/modelconfig/supported-models.json",
+            "GET",
+            web::get().to(sourcegraph::supported_models),
+            None,
+        ))
+        .service(resource(
+            "/.api/client-config",
+            "GET",
+            web::get().to(sourcegraph::client_config),
+            None,
+        ))
         .service(resource(
             "/health/ready",
             "GET",
@@ -112,9 +147,27 @@ pub fn configure(app: &mut ServiceConfig) {
 
 /// Where a dialect is spoken.
 fn spoken(dialect: &'static dyn Dialect) -> impl HttpServiceFactory + use<> + 'static {
+    spoken_at(dialect.format().path(), dialect)
+}
+
+/// A dialect at another path than its format's owner has it.
+fn spoken_at(
+    path: &str,
+    dialect: &'static dyn Dialect,
+) -> impl HttpServiceFactory + use<> + 'static {
     let create = web::post()
         .to(move |request, payload| completions::create_completion(dialect, request, payload));
-    resource(dialect.format().path(), "POST", create, Some(dialect))
+    resource(path, "POST", create, Some(dialect))
+}
+
+/// Where Cody asks for completions; the query names the dialect's version.
+fn completions_of_cody(
+    path: &str,
+    of_version: fn(u8) -> Option<&'static cody::Completions>,
+) -> impl HttpServiceFactory + use<> + 'static {
+    let create = web::post()
+        .to(move |request, payload| sourcegraph::create_completion(of_version, request, payload));
+    resource(path, "POST", create, Some(cody::any_version()))
 }
 
 /// A path that takes one method and refuses the others, in its own dialect where it has one.
@@ -165,7 +218,10 @@ fn speaks_anthropic(request: &HttpRequest) -> bool {
 
 /// In which dialect such a client is told of an error.
 fn dialect_of(request: &HttpRequest) -> &'static dyn Dialect {
-    if speaks_anthropic(request) {
+    let path = request.path();
+    if path.starts_with("/.api/") && !path.starts_with("/.api/llm/") {
+        cody::any_version()
+    } else if speaks_anthropic(request) {
         &Messages
     } else {
         &ChatCompletions

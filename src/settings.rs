@@ -44,6 +44,7 @@ mod secrets;
 mod server;
 mod shape;
 mod source;
+mod sourcegraph;
 mod tls;
 mod units;
 mod verified;
@@ -78,6 +79,7 @@ pub use restart::{PendingRestart, needs_restart};
 pub use schema::json_schema;
 pub use secrets::{ProcessEnvironment, SecretSource, SecretsUnread};
 pub use server::ServerSettings;
+pub use sourcegraph::{SourcegraphSettings, StreamErrors};
 pub use tls::ServerTls;
 pub use verified::VerifiedSettings;
 
@@ -120,6 +122,7 @@ struct Sections {
     upstream: bounds::UpstreamSection,
     stream: bounds::StreamSection,
     metadata: metadata::MetadataSection,
+    sourcegraph: sourcegraph::SourcegraphSection,
     limits: limits::LimitsSection,
     #[serde(default)]
     providers: Vec<providers::ProviderSection>,

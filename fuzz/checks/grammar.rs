@@ -4,6 +4,7 @@
 mod chat;
 mod messages;
 mod responses;
+mod sourcegraph;
 
 use herald::{completion::WireFormat, upstream::sse_decoder::SseEvent};
 use serde_json::Value;
@@ -23,6 +24,7 @@ pub(crate) fn of(format: WireFormat) -> Box<dyn Grammar> {
         WireFormat::ChatCompletions => Box::<chat::Chat>::default(),
         WireFormat::Responses => Box::<responses::Responses>::default(),
         WireFormat::Messages => Box::<messages::Messages>::default(),
+        WireFormat::Sourcegraph => Box::<sourcegraph::Sourcegraph>::default(),
         other => panic!("{other} is not translated"),
     }
 }

@@ -18,6 +18,8 @@ pub enum WireFormat {
     Messages,
     /// Anthropic's count of what a message's prompt would take.
     CountTokens,
+    /// Sourcegraph's completions, which no provider has: they are always translated.
+    Sourcegraph,
 }
 
 impl WireFormat {
@@ -41,6 +43,7 @@ impl WireFormat {
             Self::Embeddings => "/v1/embeddings",
             Self::Messages => "/v1/messages",
             Self::CountTokens => "/v1/messages/count_tokens",
+            Self::Sourcegraph => "/.api/completions/stream",
         }
     }
 }

@@ -7,7 +7,6 @@ mod embeddings;
 mod error;
 mod models;
 mod responses;
-mod source;
 
 pub use chat::{ChatCompletions, parse_request};
 pub use completions::Completions;

@@ -5,7 +5,10 @@ use std::{borrow::Cow, str::Utf8Error, time::Duration};
 use actix_web::HttpRequest;
 use humantime::format_duration;
 
-use crate::{completion::WireFormat, providers::ProviderId, translation::Losses};
+use crate::{
+    completion::WireFormat, dialects::sourcegraph::client_gate::ClientError, providers::ProviderId,
+    translation::Losses,
+};
 
 /// What is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -95,6 +98,12 @@ pub enum RequestError {
         /// What it should be.
         wanted: &'static str,
     },
+    /// No such version of Sourcegraph's API.
+    #[error("Unsupported API Version (Please update your client)")]
+    ApiVersionUnknown,
+    /// A client of Sourcegraph's API that is not let in.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// No such path.
     #[error(
         "there is nothing at {0}: completions are at POST /v1/chat/completions, models at GET /v1/models"
@@ -214,6 +223,8 @@ impl RequestError {
             Self::BodyBroken => "request_incomplete",
             Self::BodyEncoded => "unsupported_content_encoding",
             Self::Header { .. } => "invalid_header",
+            Self::ApiVersionUnknown => "unsupported_api_version",
+            Self::Client(_) => "unsupported_client",
             Self::PathUnknown(_) => "unknown_url",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
         }

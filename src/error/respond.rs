@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     completion::ProviderError,
+    dialects::{Customs, sourcegraph::client_gate::ClientError},
     limits::LimitError,
     metadata::{proxy_status::ProxyError, status_table},
     settings::VerifiedModel,
@@ -28,6 +29,22 @@ pub struct Rescue {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// What the client is told.
     pub report: ErrorReport,
+}
+
+impl Rescue {
+    /// The same, as the clients of a dialect are told of it: where they sign out at a 403, no model and
+    /// no page is refused with one. (No status of a provider becomes a 401 or a 403, in any dialect.)
+    #[must_use]
+    pub fn by(mut self, customs: Customs) -> Self {
+        let is_model = self.report.param.as_deref() == Some("model");
+        let is_refused = self.status == StatusCode::FORBIDDEN
+            || (self.status == StatusCode::NOT_FOUND && is_model);
+        if customs.signs_out && is_refused {
+            self.status = StatusCode::BAD_REQUEST;
+            self.report.status = self.status.as_u16();
+        }
+        self
+    }
 }
 
 /// The answer to an error that is the caller's or Herald's own.
@@ -136,6 +153,8 @@ fn status_of_request(error: &RequestError) -> StatusCode {
         | RequestError::PathUnknown(_) => StatusCode::NOT_FOUND,
         RequestError::ModelNotAllowed(_) | RequestError::ForeignPage => StatusCode::FORBIDDEN,
         RequestError::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
+        RequestError::Client(ClientError::NotAVersion) => StatusCode::BAD_REQUEST,
+        RequestError::ApiVersionUnknown | RequestError::Client(_) => StatusCode::NOT_ACCEPTABLE,
         RequestError::BodyTimeout(_) => StatusCode::REQUEST_TIMEOUT,
         RequestError::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         RequestError::BodyEncoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,

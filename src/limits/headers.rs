@@ -14,6 +14,8 @@ use super::{
 const RATELIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// Section 4 of the same.
 const RATELIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const X_RATELIMIT_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const X_RATELIMIT_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 
 const QUOTA: &KeyRef = key_ref("q");
 const QUOTA_UNIT: &KeyRef = key_ref("qu");
@@ -63,6 +65,24 @@ pub(super) fn of_refused(limits: &[(Arc<Limit>, Reading)]) -> Vec<(HeaderName, H
     }));
     headers.extend(openai(&told, "tokens", Measure::counts_tokens));
     headers
+}
+
+/// The fields of Sourcegraph (`cmd/frontend/internal/httpapi/completions`, read November 2026).
+pub(super) fn plain(
+    exceeded: &Arc<Limit>,
+    readings: &[(Arc<Limit>, Reading)],
+) -> Vec<(HeaderName, HeaderValue)> {
+    let reading = readings
+        .iter()
+        .find(|(limit, _)| Arc::ptr_eq(limit, exceeded));
+    let used = reading.map_or(exceeded.most, |(_, reading)| reading.used);
+    vec![
+        (X_RATELIMIT_LIMIT, HeaderValue::from(exceeded.most)),
+        (
+            X_RATELIMIT_REMAINING,
+            HeaderValue::from(exceeded.most.saturating_sub(used)),
+        ),
+    ]
 }
 
 fn standard(told: &[Told<'_>]) -> Vec<(HeaderName, HeaderValue)> {

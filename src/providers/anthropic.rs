@@ -28,9 +28,10 @@ static DEFAULT_HEADERS: [(HeaderName, HeaderValue); 1] = [(
 impl Provider for Anthropic {
     fn api(&self, asked: WireFormat, _: &VerifiedModel) -> Option<&'static dyn Api> {
         match asked {
-            WireFormat::Messages | WireFormat::ChatCompletions | WireFormat::Responses => {
-                Some(&messages::Messages)
-            }
+            WireFormat::Messages
+            | WireFormat::ChatCompletions
+            | WireFormat::Responses
+            | WireFormat::Sourcegraph => Some(&messages::Messages),
             WireFormat::CountTokens => Some(&count_tokens::CountTokens),
             WireFormat::Completions | WireFormat::Embeddings => None,
         }

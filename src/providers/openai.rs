@@ -29,9 +29,10 @@ impl Provider for OpenAi {
             WireFormat::Embeddings if has(asked) => Some(&embeddings::Embeddings),
             WireFormat::Responses if has(asked) => Some(&responses::Responses),
             // What has no API of its own here is translated into chat completions.
-            WireFormat::ChatCompletions | WireFormat::Responses | WireFormat::Messages => {
-                Some(&chat::ChatCompletions)
-            }
+            WireFormat::ChatCompletions
+            | WireFormat::Responses
+            | WireFormat::Messages
+            | WireFormat::Sourcegraph => Some(&chat::ChatCompletions),
             WireFormat::Completions | WireFormat::Embeddings | WireFormat::CountTokens => None,
         }
     }

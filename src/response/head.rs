@@ -156,6 +156,16 @@ impl ResponseHead {
         }
     }
 
+    /// The same, for a body that is of another type than what it tells is in most dialects.
+    #[must_use]
+    pub fn of_type(mut self, content_type: &'static str) -> Self {
+        // It is the first, and no rule adds another.
+        if let Some((_, value)) = self.headers.first_mut() {
+            *value = HeaderValue::from_static(content_type);
+        }
+        self
+    }
+
     /// The response under this head; the caller gives it its body.
     #[must_use]
     pub fn into_builder(self) -> HttpResponseBuilder {

@@ -56,6 +56,21 @@ impl Admitted {
         Ok(model)
     }
 
+    /// The model of this name, of which a provider and a version may be a part: `provider/model` or
+    /// `provider::version::model`. What is named like the whole is meant first, then what is named like
+    /// the rest behind them.
+    pub(super) fn qualified_model(&self, name: &str) -> Result<&Arc<VerifiedModel>, RequestError> {
+        if self.settings.models.get(name).is_some() {
+            return self.model(name);
+        }
+        let unqualified = match name.splitn(3, "::").collect::<Vec<_>>()[..] {
+            [_, _, model] => Some(model),
+            _ => name.split_once('/').map(|(_, model)| model),
+        };
+        let known = unqualified.filter(|name| self.settings.models.get(name).is_some());
+        self.model(known.unwrap_or(name))
+    }
+
     /// The limits that a request of the caller for a model meets.
     pub(super) fn limits<'a>(
         &'a self,

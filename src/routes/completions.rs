@@ -21,10 +21,13 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Failure, admission::admit};
+use super::{
+    Failure,
+    admission::{Admitted, admit},
+};
 use crate::{
     delivery::{self, DeliveryStream},
-    dialects::{AnswerContext, Dialect},
+    dialects::{AnswerContext, Customs, Dialect},
     error::{GatewayError, HeraldError, RequestError},
     limits::{LimitError, reservation::Estimate},
     metadata::chain,
@@ -35,7 +38,7 @@ use crate::{
         sse_body::SseBody,
     },
     settings::{ClientKey, VerifiedModel, VerifiedSettings},
-    startup::{Gateway, Worker},
+    startup::Worker,
     streams::{StopSignal, StreamDetails},
     translation::Passage,
     upstream::{
@@ -57,26 +60,24 @@ pub(super) async fn create_completion(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Failure> {
-    let answer = answer(dialect, &request, payload).await;
-    answer.map_err(|error| {
-        let failure = Failure::new(dialect, error);
-        match request.app_data::<web::Data<Gateway>>() {
-            Some(gateway) => failure.signed(
-                &gateway.settings().proxy_name,
-                chain::hops(request.headers()),
-            ),
-            None => failure,
-        }
-    })
+    let answered = async {
+        let admitted = admit(&request)?;
+        answer(dialect, &request, payload, admitted).await
+    };
+    answered
+        .await
+        .map_err(|error| Failure::of_completion(dialect, &request, error))
 }
 
-async fn answer(
+/// The same for a caller who was let in.
+pub(super) async fn answer(
     dialect: &'static dyn Dialect,
     request: &HttpRequest,
     payload: web::Payload,
+    admitted: Admitted,
 ) -> Result<HttpResponse, HeraldError> {
     let record = record_of(request);
-    let admitted = admit(request)?;
+    let customs = dialect.customs();
     let settings = &admitted.settings;
     let hops = chain::hops(request.headers());
     if hops >= chain::MAX_HOPS {
@@ -86,7 +87,11 @@ async fn answer(
     let body = read_body(request, payload, settings).await?;
     let mut completion = dialect.parse_completion(body)?;
     let started = Instant::now();
-    let model = admitted.model(&completion.model)?;
+    let model = if customs.qualified_models {
+        admitted.qualified_model(&completion.model)?
+    } else {
+        admitted.model(&completion.model)?
+    };
     let model = for_key(model, admitted.key.as_deref());
     record.note_route(settings.generation, &model, completion.stream);
 
@@ -103,7 +108,7 @@ async fn answer(
     };
     let passage = Passage::find(dialect, &completion, &model, about)?;
     record.note_lost(&passage.lost);
-    let asks_for_metadata = asks_for_metadata_event(dialect, request)?;
+    let asks_for_metadata = asks_for_metadata_event(customs, request)?;
     let headers = outgoing_headers(&model.provider, request.headers(), completion.stream);
     let worker = request
         .app_data::<Worker>()
@@ -179,7 +184,8 @@ async fn answer(
         Answer::Events { head, report } => {
             let events = DeliveryStream::new(delivered, report);
             let metadata = asks_for_metadata.then(|| metadata_event(&head, record.id()));
-            let body = SseBody::new(events, settings.heartbeat).with_first(metadata);
+            let heartbeat = settings.heartbeat.filter(|_| customs.heartbeats);
+            let body = SseBody::new(events, heartbeat).with_first(metadata);
             head.into_builder().body(body)
         }
         Answer::Document { head, body } => head.into_builder().body(DocumentBody::new(body)),
@@ -257,11 +263,8 @@ fn client_total(request: &HttpRequest, total: Duration) -> Result<Duration, Requ
 
 /// Whether the client asks for the event `metadata`, in a dialect that has it; in another the header
 /// is not looked at. It means nothing to an answer that is no stream.
-fn asks_for_metadata_event(
-    dialect: &dyn Dialect,
-    request: &HttpRequest,
-) -> Result<bool, RequestError> {
-    if !dialect.has_metadata_event() {
+fn asks_for_metadata_event(customs: Customs, request: &HttpRequest) -> Result<bool, RequestError> {
+    if !customs.metadata_event {
         return Ok(false);
     }
     let mut values = request.headers().get_all(X_HERALD_METADATA);
@@ -311,16 +314,19 @@ mod tests {
             ChatCompletions.error_document(report)
         }
 
-        fn error_event(&self, report: &ErrorReport) -> SseEvent {
-            ChatCompletions.error_event(report)
+        fn error_events(&self, report: &ErrorReport) -> Vec<SseEvent> {
+            ChatCompletions.error_events(report)
         }
 
         fn is_error_event(&self, event: &SseEvent) -> bool {
             ChatCompletions.is_error_event(event)
         }
 
-        fn has_metadata_event(&self) -> bool {
-            false
+        fn customs(&self) -> Customs {
+            Customs {
+                metadata_event: false,
+                ..Customs::OF_SDKS
+            }
         }
 
         fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited {

@@ -3,14 +3,22 @@
 use std::{fmt, sync::Arc};
 
 use actix_web::{
-    HttpResponse, ResponseError,
-    http::{StatusCode, header},
+    HttpRequest, HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+    web,
 };
 
 use crate::{
     dialects::Dialect,
     error::{HeraldError, RequestError, respond},
-    metadata::proxy_status::{Member, PROXY_STATUS, proxy_status},
+    metadata::{
+        chain,
+        proxy_status::{Member, PROXY_STATUS, proxy_status},
+    },
+    startup::Gateway,
     telemetry::request_record::Outcome,
 };
 
@@ -21,26 +29,40 @@ pub(crate) struct Failure {
     dialect: &'static dyn Dialect,
     /// Herald's name, where `Proxy-Status` is to tell that it was Herald.
     proxy_name: Option<Arc<str>>,
+    /// What is said beside it.
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Failure {
     /// An error to be told in that dialect.
     pub(crate) fn new(dialect: &'static dyn Dialect, error: impl Into<HeraldError>) -> Self {
-        let error = Box::new(error.into());
         Self {
-            error,
+            error: Box::new(error.into()),
             dialect,
             proxy_name: None,
+            headers: Vec::new(),
         }
     }
 
-    /// The same of a completion, told in `Proxy-Status` too: a refusal by a limit always, so that it
+    /// An error of a completion, told in `Proxy-Status` too: a refusal by a limit always, so that it
     /// cannot be taken for a provider's, and any other where another Herald has asked.
-    pub(super) fn signed(mut self, name: &Arc<str>, hops: usize) -> Self {
-        if hops > 0 || matches!(*self.error, HeraldError::Limit(_)) {
-            self.proxy_name = Some(Arc::clone(name));
+    pub(crate) fn of_completion(
+        dialect: &'static dyn Dialect,
+        request: &HttpRequest,
+        error: impl Into<HeraldError>,
+    ) -> Self {
+        let mut failure = Self::new(dialect, error);
+        let is_told =
+            chain::hops(request.headers()) > 0 || matches!(*failure.error, HeraldError::Limit(_));
+        if let Some(gateway) = request.app_data::<web::Data<Gateway>>().filter(|_| is_told) {
+            failure.proxy_name = Some(Arc::clone(&gateway.settings().proxy_name));
         }
-        self
+        failure
+    }
+
+    /// The same, with headers beside those that belong to the error.
+    pub(crate) fn with_headers(self, headers: Vec<(HeaderName, HeaderValue)>) -> Self {
+        Self { headers, ..self }
     }
 
     /// How a request ended that ended in this. A body that broke off is a client who left.
@@ -60,14 +82,17 @@ impl fmt::Display for Failure {
 
 impl ResponseError for Failure {
     fn status_code(&self) -> StatusCode {
-        respond::rescue_own(&self.error).status
+        respond::rescue_own(&self.error)
+            .by(self.dialect.customs())
+            .status
     }
 
     fn error_response(&self) -> HttpResponse {
-        let rescue = respond::rescue_own(&self.error);
+        let customs = self.dialect.customs();
+        let rescue = respond::rescue_own(&self.error).by(customs);
         let mut response = HttpResponse::build(rescue.status);
-        response.insert_header((header::CONTENT_TYPE, "application/json"));
-        for header in rescue.headers {
+        response.insert_header((header::CONTENT_TYPE, customs.error_type));
+        for header in rescue.headers.into_iter().chain(self.headers.clone()) {
             response.append_header(header);
         }
         if let Some(name) = &self.proxy_name {

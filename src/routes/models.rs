@@ -88,6 +88,17 @@ pub(super) async fn retrieve_model(
     }))
 }
 
+/// Tells of one model by a name that may have its provider and a version before it.
+pub(super) async fn retrieve_qualified_model(
+    request: HttpRequest,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Failure> {
+    let admitted = admit(&request).map_err(|error| failure(&request, error))?;
+    let model = admitted.qualified_model(&name);
+    let model = model.map_err(|error| failure(&request, error.into()))?;
+    Ok(HttpResponse::Ok().json(openai::Model::from(&**model)))
+}
+
 fn failure(request: &HttpRequest, error: HeraldError) -> Failure {
     Failure::new(dialect_of(request), error)
 }

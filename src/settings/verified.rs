@@ -9,7 +9,7 @@ use std::{
 use super::{
     AdminSettings, Auth, Cors, Diagnostics, EffectiveSettings, LimitSettings, LogSettings, Models,
     ReloadSettings, SecretSource, Sections, ServerSettings, ServerTls, Settings, Severity,
-    StreamBounds, UpstreamBounds, VerifiedProvider, auth,
+    SourcegraphSettings, StreamBounds, UpstreamBounds, VerifiedProvider, auth,
     bounds::ProxySource,
     diagnostics::Problems,
     keys,
@@ -62,6 +62,8 @@ pub struct VerifiedSettings {
     /// What a 503 says in `retry-after` if the provider said nothing, in whole seconds. Setting
     /// `metadata.retry_after`, default 5 s.
     pub retry_after: Duration,
+    /// Settings `[sourcegraph]`.
+    pub sourcegraph: SourcegraphSettings,
     /// Settings `[limits]`.
     pub limits: LimitSettings,
     /// Settings `[[providers]]`, by id.
@@ -147,6 +149,7 @@ impl Sections {
             stream: self.stream.verified(),
             proxy_name: self.metadata.proxy_name(),
             retry_after,
+            sourcegraph: self.sourcegraph.verify(problems),
             limits: self.limits.verify(secrets, problems),
             providers,
             models,

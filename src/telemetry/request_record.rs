@@ -180,6 +180,12 @@ impl RequestRecord {
         });
     }
 
+    /// Whether a stream was asked for, as far as it came to that.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        self.served.borrow().as_ref().is_some_and(|it| it.stream)
+    }
+
     /// Whether a provider is asked, so that the response actor says how it ended.
     #[must_use]
     pub fn is_completion(&self) -> bool {
@@ -208,7 +214,7 @@ impl RequestRecord {
         if let Some(usage) = tally.usage {
             return usage.prompt_tokens.saturating_add(usage.completion_tokens);
         }
-        let is_stream = self.served.borrow().as_ref().is_some_and(|it| it.stream);
+        let is_stream = self.is_stream();
         // The event that tells of a failure is counted among the others, and is none of the answer.
         let failures = u64::from(matches!(outcome, Outcome::Failed { .. }));
         let events = tally.events.saturating_sub(failures);

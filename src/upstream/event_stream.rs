@@ -374,12 +374,14 @@ impl EventStream {
             Outlet::Open(sender) => {
                 let mut rescue = rescue_upstream(error, &self.plan.model, Some(self.received));
                 rescue.report.events_before = self.tally.events;
-                let event = self.plan.dialect.error_event(&rescue.report);
                 let client_write = self.plan.clocks.client_write;
-                let told = timeout(client_write, sender.send(event)).await;
-                told.map_err(|_| NotTaken::Stalled)??;
+                for event in self.plan.dialect.error_events(&rescue.report) {
+                    let told = timeout(client_write, sender.send(event)).await;
+                    told.map_err(|_| NotTaken::Stalled)??;
+                }
                 let ended = timeout(client_write, sender.end()).await;
                 ended.map_err(|_| NotTaken::Stalled)??;
+                // However many tell of it, a failure counts as one.
                 self.tally.events += 1;
                 self.plan.stream.note_events(self.tally.events);
                 Ok(())

@@ -31,6 +31,7 @@ mod requests;
 mod settings;
 mod shutdown;
 mod sockets;
+mod sourcegraph;
 mod status;
 mod stream_end;
 mod unread_body;

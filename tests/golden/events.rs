@@ -5,16 +5,16 @@ use std::fmt::Write;
 use bytes::Bytes;
 use herald::{
     completion::EventKind,
-    dialects::Dialect,
+    dialects::{Dialect, sourcegraph::Completions},
     upstream::sse_decoder::{SseDecoder, SseEvent},
 };
 
-use crate::{DIALECTS, PROVIDERS, assert_picture, fixtures, passage};
+use crate::{PROVIDERS, assert_picture, dialects, fixtures, passage};
 
 /// The events of one stream as the client gets them, and how it ended.
 fn told(dialect: &'static dyn Dialect, provider: &str, stream: &str) -> String {
     let body = Bytes::from_static(
-        br#"{"model":"m","stream":true,"max_tokens":64,"max_output_tokens":64,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}],"input":"hi"}"#,
+        br#"{"model":"m","stream":true,"max_tokens":64,"max_output_tokens":64,"stream_options":{"include_usage":true},"messages":[{"role":"user","speaker":"human","content":"hi"}],"input":"hi"}"#,
     );
     let (request, passage) = match passage(dialect, body, provider) {
         Ok(found) => found,
@@ -67,11 +67,28 @@ fn each_stream_is_told_to_each_client_as_its_picture_shows() {
         let folder = format!("events/{provider}");
         for (name, stream) in fixtures(&folder, ".sse") {
             let mut picture = String::new();
-            for (word, dialect) in DIALECTS {
+            for (word, dialect) in dialects() {
                 let told = told(dialect, provider, &stream);
                 writeln!(picture, "== {word} ==\n{told}").unwrap();
             }
             assert_picture(&folder, &name, &picture);
         }
+    }
+}
+
+#[test]
+fn a_stream_in_each_version_of_sourcegraphs_api_is_as_its_picture_shows() {
+    for version in 0..=8 {
+        let dialect = Completions::chat(version).unwrap();
+        let mut picture = String::new();
+        for provider in PROVIDERS {
+            for (name, stream) in fixtures(&format!("events/{provider}"), ".sse") {
+                if ["text", "thinking", "tools"].contains(&name.as_str()) {
+                    let told = told(dialect, provider, &stream);
+                    writeln!(picture, "== {name} of {provider} ==\n{told}").unwrap();
+                }
+            }
+        }
+        assert_picture("sourcegraph", &format!("version_{version}"), &picture);
     }
 }

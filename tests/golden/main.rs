@@ -22,6 +22,7 @@ use herald::{
         AnswerContext, Dialect,
         anthropic::Messages,
         openai::{ChatCompletions, Responses},
+        sourcegraph,
     },
     error::RequestError,
     settings::{Settings, VerifiedModel},
@@ -29,11 +30,19 @@ use herald::{
 };
 
 /// The dialects that are translated, by the word that names them in a fixture.
-const DIALECTS: [(&str, &dyn Dialect); 3] = [
-    ("chat", &ChatCompletions),
-    ("responses", &Responses),
-    ("messages", &Messages),
-];
+fn dialects() -> Vec<(String, &'static dyn Dialect)> {
+    let mut all: Vec<(String, &'static dyn Dialect)> = vec![
+        ("chat".to_owned(), &ChatCompletions),
+        ("responses".to_owned(), &Responses),
+        ("messages".to_owned(), &Messages),
+    ];
+    // The first and the last version: those between them write as one of the two.
+    for version in [0, 8] {
+        let dialect = sourcegraph::Completions::chat(version).unwrap();
+        all.push((format!("sourcegraph-{version}"), dialect));
+    }
+    all
+}
 
 /// The providers, by the word that names them in a fixture.
 const PROVIDERS: [&str; 2] = ["openai", "anthropic"];

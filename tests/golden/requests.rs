@@ -5,15 +5,15 @@ use std::fmt::Write;
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::{DIALECTS, PROVIDERS, assert_picture, fixtures, passage};
+use crate::{PROVIDERS, assert_picture, dialects, fixtures, passage};
 
 #[test]
 fn each_request_is_told_to_each_provider_as_its_picture_shows() {
     for (name, text) in fixtures("requests", ".json") {
         let (_, word) = name.rsplit_once('.').expect("case.dialect.json");
-        let (_, dialect) = DIALECTS
+        let (_, dialect) = dialects()
             .into_iter()
-            .find(|(known, _)| *known == word)
+            .find(|(known, _)| known == word)
             .unwrap_or_else(|| panic!("{name}: no such dialect"));
         let mut picture = String::new();
         for provider in PROVIDERS {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{error, request};
 use crate::{
     completion::{CompletionRequest, WireFormat},
-    dialects::{Dialect, DialectTranslator, Edited},
+    dialects::{Customs, Dialect, DialectTranslator, Edited},
     error::{ErrorReport, RequestError},
     settings::FilterRules,
     upstream::sse_decoder::SseEvent,
@@ -29,16 +29,19 @@ impl Dialect for CountTokens {
         Bytes::from(error::text(report))
     }
 
-    fn error_event(&self, report: &ErrorReport) -> SseEvent {
-        error::event(report)
+    fn error_events(&self, report: &ErrorReport) -> Vec<SseEvent> {
+        vec![error::event(report)]
     }
 
     fn is_error_event(&self, event: &SseEvent) -> bool {
         error::is_told_by(event)
     }
 
-    fn has_metadata_event(&self) -> bool {
-        false
+    fn customs(&self) -> Customs {
+        Customs {
+            metadata_event: false,
+            ..Customs::OF_SDKS
+        }
     }
 
     /// The count is all that was asked for: no rule drops it.

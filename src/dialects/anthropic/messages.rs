@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{answer::MessageWriter, conversation, error, parts, request};
 use crate::{
     completion::{CompletionRequest, Conversation, WireFormat},
-    dialects::{AnswerContext, AnswerWriter, Dialect, DialectTranslator, Edited},
+    dialects::{AnswerContext, AnswerWriter, Customs, Dialect, DialectTranslator, Edited},
     error::{ErrorReport, RequestError},
     settings::FilterRules,
     translation::Losses,
@@ -29,8 +29,8 @@ impl Dialect for Messages {
         Bytes::from(error::text(report))
     }
 
-    fn error_event(&self, report: &ErrorReport) -> SseEvent {
-        error::event(report)
+    fn error_events(&self, report: &ErrorReport) -> Vec<SseEvent> {
+        vec![error::event(report)]
     }
 
     fn is_error_event(&self, event: &SseEvent) -> bool {
@@ -39,8 +39,11 @@ impl Dialect for Messages {
 
     /// None: the SDKs take every event that has a name for one of the message's, and Python's fails on
     /// one that comes before `message_start`.
-    fn has_metadata_event(&self) -> bool {
-        false
+    fn customs(&self) -> Customs {
+        Customs {
+            metadata_event: false,
+            ..Customs::OF_SDKS
+        }
     }
 
     fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited {

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use super::error;
 use crate::{
     completion::{CompletionRequest, Conversation, WireFormat},
-    dialects::{AnswerContext, AnswerWriter, Dialect, DialectTranslator, Edited},
+    dialects::{AnswerContext, AnswerWriter, Customs, Dialect, DialectTranslator, Edited},
     error::{ErrorReport, RequestError},
     settings::FilterRules,
     translation::Losses,
@@ -41,16 +41,16 @@ impl Dialect for ChatCompletions {
         error::document(report)
     }
 
-    fn error_event(&self, report: &ErrorReport) -> SseEvent {
-        error::event(report)
+    fn error_events(&self, report: &ErrorReport) -> Vec<SseEvent> {
+        vec![error::event(report)]
     }
 
     fn is_error_event(&self, event: &SseEvent) -> bool {
         error::is_told_in(&event.data)
     }
 
-    fn has_metadata_event(&self) -> bool {
-        true
+    fn customs(&self) -> Customs {
+        Customs::OF_SDKS
     }
 
     fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     completion::{CompletionRequest, WireFormat},
-    dialects::{Dialect, DialectTranslator, Edited, members::members},
+    dialects::{Customs, Dialect, DialectTranslator, Edited, members::members},
     error::{ErrorReport, RequestError},
     settings::FilterRules,
     upstream::sse_decoder::SseEvent,
@@ -40,16 +40,16 @@ impl Dialect for Completions {
         error::document(report)
     }
 
-    fn error_event(&self, report: &ErrorReport) -> SseEvent {
-        error::event(report)
+    fn error_events(&self, report: &ErrorReport) -> Vec<SseEvent> {
+        vec![error::event(report)]
     }
 
     fn is_error_event(&self, event: &SseEvent) -> bool {
         error::is_told_in(&event.data)
     }
 
-    fn has_metadata_event(&self) -> bool {
-        true
+    fn customs(&self) -> Customs {
+        Customs::OF_SDKS
     }
 
     fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited {

@@ -6,7 +6,7 @@ use super::error;
 use crate::{
     completion::{CompletionRequest, FieldPlaces, WireFormat},
     dialects::{
-        Dialect, DialectTranslator, Edited,
+        Customs, Dialect, DialectTranslator, Edited,
         members::{members, model},
     },
     error::{ErrorReport, RequestError},
@@ -47,16 +47,19 @@ impl Dialect for Embeddings {
         error::document(report)
     }
 
-    fn error_event(&self, report: &ErrorReport) -> SseEvent {
-        error::event(report)
+    fn error_events(&self, report: &ErrorReport) -> Vec<SseEvent> {
+        vec![error::event(report)]
     }
 
     fn is_error_event(&self, event: &SseEvent) -> bool {
         error::is_told_in(&event.data)
     }
 
-    fn has_metadata_event(&self) -> bool {
-        false
+    fn customs(&self) -> Customs {
+        Customs {
+            metadata_event: false,
+            ..Customs::OF_SDKS
+        }
     }
 
     /// Nothing is cut: embeddings hold neither reasoning nor log probabilities, and SDKs require their

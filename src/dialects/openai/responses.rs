@@ -14,7 +14,7 @@ use super::error;
 use crate::{
     completion::{CompletionRequest, Conversation, FieldPlaces, WireFormat},
     dialects::{
-        AnswerContext, AnswerWriter, Dialect, DialectTranslator, Edited,
+        AnswerContext, AnswerWriter, Customs, Dialect, DialectTranslator, Edited,
         members::{member, members, model},
     },
     error::{ErrorReport, RequestError},
@@ -58,16 +58,16 @@ impl Dialect for Responses {
         error::document(report)
     }
 
-    fn error_event(&self, report: &ErrorReport) -> SseEvent {
-        error::named_event(report)
+    fn error_events(&self, report: &ErrorReport) -> Vec<SseEvent> {
+        vec![error::named_event(report)]
     }
 
     fn is_error_event(&self, event: &SseEvent) -> bool {
         error::is_told_in(&event.data) || parts::is_failure(&event.data)
     }
 
-    fn has_metadata_event(&self) -> bool {
-        true
+    fn customs(&self) -> Customs {
+        Customs::OF_SDKS
     }
 
     fn without_parts(&self, text: &str, rules: &FilterRules) -> Edited {

@@ -22,8 +22,15 @@ pub(super) fn with_examples() -> String {
 /// The keys of a table as the page names them: lists of tables without an index, tables whose names
 /// are the admin's own (and inline examples) as one key.
 fn keys(prefix: &str, table: &Table, found: &mut BTreeMap<String, Value>) {
-    const OWN_NAMES: [&str; 7] = [
-        "headers", "api_key", "key", "status", "token", "labels", "password",
+    const OWN_NAMES: [&str; 8] = [
+        "headers",
+        "api_key",
+        "key",
+        "status",
+        "token",
+        "labels",
+        "password",
+        "client_versions",
     ];
     for (name, value) in table {
         let key = format!("{prefix}{name}");

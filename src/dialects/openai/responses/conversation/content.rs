@@ -8,7 +8,7 @@ use crate::{
     completion::{Part, PartKind, Role},
     dialects::{
         fields::{Fields, Path},
-        openai::source::source,
+        source::source,
     },
     error::RequestError,
     translation::Losses,

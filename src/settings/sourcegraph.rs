@@ -1,0 +1,66 @@
+//! `[sourcegraph]`: what clients of Sourcegraph's API are told beside completions.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use semver::Version;
+use serde::Deserialize;
+
+use super::diagnostics::Problems;
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SourcegraphSection {
+    stream_errors: StreamErrors,
+    #[schemars(range(min = 1, max = 10_000_000))]
+    max_input_tokens: u32,
+    #[schemars(range(min = 1, max = 10_000_000))]
+    max_output_tokens: u32,
+    client_versions: BTreeMap<String, String>,
+}
+
+/// What clients of Sourcegraph's API are told beside completions. Settings `[sourcegraph]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourcegraphSettings {
+    /// Setting `sourcegraph.stream_errors`, default `status`.
+    pub stream_errors: StreamErrors,
+    /// Most tokens of a prompt, as clients are told. Setting `sourcegraph.max_input_tokens`, 1 to
+    /// 10,000,000, default 45,000.
+    pub max_input_tokens: u32,
+    /// Most tokens of an answer, as clients are told. Setting `sourcegraph.max_output_tokens`, 1 to
+    /// 10,000,000, default 4,000.
+    pub max_output_tokens: u32,
+    /// The oldest version of each client that is let in; empty: all are. Setting
+    /// `sourcegraph.client_versions`, default empty.
+    pub client_versions: BTreeMap<String, Version>,
+}
+
+/// How the client of a stream is told of a provider's failure before the stream has begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamErrors {
+    /// By a status, and a text.
+    Status,
+    /// By 200 and the event `error`, but for 429: as Sourcegraph does it.
+    Event,
+}
+
+impl SourcegraphSection {
+    pub(super) fn verify(&self, problems: &mut Problems<'_>) -> SourcegraphSettings {
+        let mut client_versions = BTreeMap::new();
+        for (client, written) in &self.client_versions {
+            let key = format!("sourcegraph.client_versions.{client}");
+            let wanted = "must be a version such as \"1.20.0\"";
+            let version = Version::parse(written).map_err(|_| wanted);
+            if let Some(version) = problems.take(&key, version) {
+                client_versions.insert(client.clone(), version);
+            }
+        }
+        SourcegraphSettings {
+            stream_errors: self.stream_errors,
+            max_input_tokens: self.max_input_tokens,
+            max_output_tokens: self.max_output_tokens,
+            client_versions,
+        }
+    }
+}
