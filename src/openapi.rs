@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        Components, ContentBuilder, Header, Object, Ref, RefOr, Required, Response, Server, Type,
+        Components, ContentBuilder, Header, Object, Ref, RefOr, Required, Response, Schema, Server,
+        Type,
         path::{Operation, ParameterIn},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
@@ -17,6 +18,8 @@ use crate::{admin::AdminApi, reload::routes::SettingsApi, routes::PublicApi};
 
 /// What clients ask.
 pub(crate) const PUBLIC: &str = "public";
+/// What Cody asks: its errors are texts.
+pub(crate) const SOURCEGRAPH: &str = "sourcegraph";
 /// What operators ask, on the admin listener.
 pub(crate) const ADMIN: &str = "admin";
 /// What probes ask, on either listener.
@@ -32,6 +35,7 @@ const ADMIN_SERVER: &str = "http://127.0.0.1:8081";
     info(title = "Herald", description = "A streaming gateway for LLM completions"),
     tags(
         (name = PUBLIC, description = "What clients ask, on `server.listen`"),
+        (name = SOURCEGRAPH, description = "What Cody asks, on `server.listen`"),
         (name = ADMIN, description = "What operators ask, on `admin.listen`"),
         (name = HEALTH, description = "What probes ask, on either; no key and no token is needed")
     )
@@ -95,31 +99,52 @@ struct Refusal {
     why: &'static str,
     /// The header that comes with it.
     header: Option<&'static str>,
-    /// The schema of its body.
-    body: &'static str,
+    /// The schema of its body; `None`: a text.
+    body: Option<&'static str>,
 }
 
-const REFUSALS: [Refusal; 6] = [
+const REFUSALS: [Refusal; 9] = [
+    Refusal {
+        tags: &[SOURCEGRAPH],
+        status: "401",
+        why: "No key, or a wrong one",
+        header: Some("www-authenticate"),
+        body: None,
+    },
+    Refusal {
+        tags: &[SOURCEGRAPH],
+        status: "400",
+        why: "A web page of another origin sends this, where no key is asked for",
+        header: None,
+        body: None,
+    },
+    Refusal {
+        tags: &[SOURCEGRAPH],
+        status: "503",
+        why: "Herald is stopping or full, or the provider is overloaded",
+        header: Some("retry-after"),
+        body: None,
+    },
     Refusal {
         tags: &[PUBLIC],
         status: "401",
         why: "`invalid_api_key` or `expired_api_key`",
         header: Some("www-authenticate"),
-        body: "ErrorBody",
+        body: Some("ErrorBody"),
     },
     Refusal {
         tags: &[PUBLIC],
         status: "503",
         why: "`gateway_draining`",
         header: Some("retry-after"),
-        body: "ErrorBody",
+        body: Some("ErrorBody"),
     },
     Refusal {
         tags: &[ADMIN],
         status: "401",
         why: "`token_missing` or `token_wrong`",
         header: Some("www-authenticate"),
-        body: "ProblemBody",
+        body: Some("ProblemBody"),
     },
     // Of health the admin listener's guard is asked too.
     Refusal {
@@ -127,21 +152,21 @@ const REFUSALS: [Refusal; 6] = [
         status: "403",
         why: "`foreign_page`: a web page of another origin sends this",
         header: None,
-        body: "ProblemBody",
+        body: Some("ProblemBody"),
     },
     Refusal {
         tags: &[ADMIN, HEALTH],
         status: "413",
         why: "`body_too_large`",
         header: None,
-        body: "ProblemBody",
+        body: Some("ProblemBody"),
     },
     Refusal {
         tags: &[ADMIN, HEALTH],
         status: "429",
         why: "`too_many_requests`",
         header: Some("retry-after"),
-        body: "ProblemBody",
+        body: Some("ProblemBody"),
     },
 ];
 
@@ -158,10 +183,14 @@ fn complete(operation: &mut Operation) {
             .entry(refusal.status.to_owned())
             .or_insert_with(|| Response::new(refusal.why).into());
         let RefOr::T(refused) = refused else { continue };
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(refusal.body)));
+        let (kind, schema): (_, RefOr<Schema>) = match refusal.body {
+            Some(name) => ("application/json", Ref::from_schema_name(name).into()),
+            None => ("text/plain", Object::with_type(Type::String).into()),
+        };
+        let content = ContentBuilder::new().schema(Some(schema));
         refused
             .content
-            .entry("application/json".to_owned())
+            .entry(kind.to_owned())
             .or_insert_with(|| content.build().into());
         if let Some(name) = refusal.header {
             refused.headers.insert(name.to_owned(), text_header());
@@ -175,10 +204,14 @@ fn complete(operation: &mut Operation) {
             parameter.required = Required::False;
         }
     }
-    for (tag, address) in [(PUBLIC, PUBLIC_SERVER), (ADMIN, ADMIN_SERVER)] {
+    for (tag, scheme, address) in [
+        (PUBLIC, PUBLIC, PUBLIC_SERVER),
+        (SOURCEGRAPH, PUBLIC, PUBLIC_SERVER),
+        (ADMIN, ADMIN, ADMIN_SERVER),
+    ] {
         if is_of(tag) {
             let nothing = SecurityRequirement::default();
-            let bearer = SecurityRequirement::new(tag, Vec::<String>::new());
+            let bearer = SecurityRequirement::new(scheme, Vec::<String>::new());
             operation.security = Some(vec![nothing, bearer]);
         }
         if is_of(tag) || is_of(HEALTH) {

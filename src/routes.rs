@@ -42,6 +42,13 @@ use crate::{
         anthropic::api::count_message_tokens,
         models::list_models,
         models::retrieve_model,
+        openai::api::create_llm_chat_completion,
+        models::list_llm_models,
+        models::retrieve_qualified_model,
+        cody::api::create_chat,
+        cody::api::create_code,
+        sourcegraph::supported_models,
+        sourcegraph::client_config,
         health::live,
         health::ready
     ),
@@ -116,7 +123,7 @@ pub fn configure(app: &mut ServiceConfig) {
         .service(resource(
             "/.api/llm/models",
             "GET",
-            web::get().to(models::list_models),
+            web::get().to(models::list_llm_models),
             None,
         ))
         .service(resource(

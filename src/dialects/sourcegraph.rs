@@ -4,6 +4,7 @@
 //! is exactly `event: NAME`, `data: JSON` and an empty line, `completion`, `error` and `done` are all the
 //! names there are, there is no comment, and `done` is always last. docs/sourcegraph.md has the rules.
 
+pub(crate) mod api;
 mod ascii;
 mod catalogue;
 pub mod client_gate;

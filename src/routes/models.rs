@@ -1,5 +1,6 @@
 //! `GET /v1/models` and `GET /v1/models/{id}`: what the settings define and the caller may use, in the
-//! shape of OpenAI, or of Anthropic for a client that sends `anthropic-version`.
+//! shape of OpenAI, or of Anthropic for a client that sends `anthropic-version`. Under `/.api/llm` there
+//! is OpenAI's alone.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -88,7 +89,36 @@ pub(super) async fn retrieve_model(
     }))
 }
 
+/// Lists the models under Sourcegraph's path.
+#[utoipa::path(
+    get,
+    path = "/.api/llm/models",
+    tag = openapi::PUBLIC,
+    responses((
+        status = 200,
+        description = "What clients may ask for",
+        body = openai::ModelList<'static>
+    ))
+)]
+pub(super) async fn list_llm_models(request: HttpRequest) -> Result<HttpResponse, Failure> {
+    let admitted = admit(&request).map_err(|error| failure(&request, error))?;
+    let models = admitted.settings.models.iter().map(|model| &**model);
+    let models = models.filter(|model| admitted.may_use(model));
+    Ok(HttpResponse::Ok().json(openai::ModelList::new(models)))
+}
+
 /// Tells of one model by a name that may have its provider and a version before it.
+#[utoipa::path(
+    get,
+    path = "/.api/llm/models/{id}",
+    tag = openapi::PUBLIC,
+    params(("id" = String, Path, description = "The model's name; slashes may stand as they are")),
+    responses(
+        (status = 200, description = "The model", body = openai::Model<'static>),
+        (status = 403, description = "`model_not_allowed`", body = openai::ErrorBody<'static>),
+        (status = 404, description = "`model_not_found`", body = openai::ErrorBody<'static>)
+    )
+)]
 pub(super) async fn retrieve_qualified_model(
     request: HttpRequest,
     name: web::Path<String>,

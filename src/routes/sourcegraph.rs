@@ -25,6 +25,7 @@ use crate::{
     error::{GatewayError, HeraldError, RequestError},
     limits::LimitError,
     middleware::record_of,
+    openapi,
     settings::{ClientKey, StreamErrors},
 };
 
@@ -111,6 +112,12 @@ async fn as_events(response: HttpResponse) -> Result<HttpResponse, GatewayError>
 }
 
 /// Tells which models the caller may use, in Sourcegraph's shape.
+#[utoipa::path(
+    get,
+    path = "/.api/modelconfig/supported-models.json",
+    tag = openapi::SOURCEGRAPH,
+    responses((status = 200, description = "The models", body = SupportedModels<'static>))
+)]
 pub(super) async fn supported_models(request: HttpRequest) -> Result<HttpResponse, Failure> {
     let admitted = admit(&request).map_err(told)?;
     let settings = &admitted.settings;
@@ -121,6 +128,12 @@ pub(super) async fn supported_models(request: HttpRequest) -> Result<HttpRespons
 }
 
 /// Tells what Herald can do of what Cody can use.
+#[utoipa::path(
+    get,
+    path = "/.api/client-config",
+    tag = openapi::SOURCEGRAPH,
+    responses((status = 200, description = "What Herald can do", body = ClientConfig))
+)]
 pub(super) async fn client_config(request: HttpRequest) -> Result<HttpResponse, Failure> {
     admit(&request).map_err(told)?;
     Ok(HttpResponse::Ok().json(ClientConfig::HERALDS))

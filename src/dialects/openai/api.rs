@@ -190,6 +190,20 @@ operation! {
 }
 
 operation! {
+    /// Creates a chat completion under Sourcegraph's path.
+    ///
+    /// As at `/v1/chat/completions`, but a model's name may have its provider before it.
+    create_llm_chat_completion: "/.api/llm/chat/completions", ChatCompletionRequest,
+    "The provider's events as they came, or its document",
+    content((String = "text/event-stream"), (Object = "application/json")),
+    params((
+        "x-herald-metadata" = inline(MetadataAs),
+        Header,
+        description = "`event` asks for a first event `metadata`"
+    ))
+}
+
+operation! {
     /// Creates a completion of a prompt: a stream of events, or a document.
     ///
     /// Only a provider that has completions itself can serve it; for others it is 400
