@@ -47,6 +47,9 @@ enum Refusal {
     /// Herald is stopping or full, or the provider is overloaded
     #[response(status = 503)]
     Overloaded(ErrorBody<'static>),
+    /// A clock ran out
+    #[response(status = 504)]
+    Late(ErrorBody<'static>),
     /// Refused otherwise, by Herald or by the provider: docs/api.md has every code
     #[response(status = "default")]
     Other(ErrorBody<'static>),
