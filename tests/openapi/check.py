@@ -116,7 +116,12 @@ def main() -> int:
                 file = scratch / "openapi.json"
                 file.write_text(json.dumps(as_it_is_here(api, is_guarded)))
                 how = "with a credential" if is_guarded else "open"
-                for tag, url, credential in [("public", herald.public, KEY), ("admin", herald.admin, TOKEN)]:
+                listeners = [
+                    ("public", herald.public, KEY),
+                    ("sourcegraph", herald.public, KEY),
+                    ("admin", herald.admin, TOKEN),
+                ]
+                for tag, url, credential in listeners:
                     shown = credential if is_guarded else None
                     results.append(conforms(f"{tag}, {how}", file, url, [tag, "health"], shown))
                 results.append(herald.child.poll() is None)
