@@ -36,6 +36,8 @@ mod translation_errors;
 mod translation_filters;
 mod translation_metadata;
 mod translation_mutations;
+mod translation_names;
+mod translation_oddities;
 mod translation_promises;
 mod translation_refusals;
 mod translation_silence;
