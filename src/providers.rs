@@ -23,7 +23,7 @@ use crate::{
     },
     error::RequestError,
     metadata::chain,
-    settings::{AnthropicSettings, ProviderKind, VerifiedModel, VerifiedProvider},
+    settings::{AnthropicSettings, ProviderKind, VerifiedProvider, VerifiedTarget},
     translation::Losses,
     upstream::sse_decoder::SseEvent,
 };
@@ -66,16 +66,16 @@ impl fmt::Debug for ProviderId {
 pub trait Provider: Send + Sync + fmt::Debug {
     /// The API by which it serves what is asked: its own of that format, or one into which the request
     /// is translated. `None`: it cannot serve it.
-    fn api(&self, asked: WireFormat, model: &VerifiedModel) -> Option<&'static dyn Api>;
+    fn api(&self, asked: WireFormat, target: &VerifiedTarget) -> Option<&'static dyn Api>;
 
     /// Where an API of it is asked for a model, below the provider's `base_url`.
-    fn path(&self, api: &dyn Api, model: &VerifiedModel) -> Cow<'static, str> {
-        api.path(model)
+    fn path(&self, api: &dyn Api, target: &VerifiedTarget) -> Cow<'static, str> {
+        api.path(target)
     }
 
     /// What a call's body names the model.
-    fn model_name<'a>(&self, model: &'a VerifiedModel) -> &'a str {
-        &model.upstream_model
+    fn model_name<'a>(&self, target: &'a VerifiedTarget) -> &'a str {
+        &target.upstream_model
     }
 
     /// How it is told the key, where the settings do not say.
@@ -110,7 +110,7 @@ pub trait Api: Send + Sync + fmt::Debug {
     fn format(&self) -> WireFormat;
 
     /// Where it is asked, below the provider's `base_url`, with a query where it needs one.
-    fn path(&self, model: &VerifiedModel) -> Cow<'static, str>;
+    fn path(&self, target: &VerifiedTarget) -> Cow<'static, str>;
 
     /// The body of a call for a client who speaks this very format, in pieces that are sent one after
     /// the other.

@@ -16,7 +16,7 @@ use crate::{
     dialects::Dialect,
     error::{GatewayError, HeraldError, respond::rescue_upstream},
     metadata::{MetadataRefused, Opening, UpstreamMetadata, chain},
-    settings::{VerifiedModel, VerifiedSettings},
+    settings::{VerifiedSettings, VerifiedTarget},
     telemetry::request_record::{Outcome, RequestRecord},
     upstream::{
         UpstreamError,
@@ -65,7 +65,7 @@ impl fmt::Debug for Answer {
 pub struct ResponseActor {
     answer: Option<oneshot::Sender<Answer>>,
     settings: Arc<VerifiedSettings>,
-    model: Arc<VerifiedModel>,
+    target: Arc<VerifiedTarget>,
     dialect: &'static dyn Dialect,
     record: Rc<RequestRecord>,
     /// Whether a body is on its way that has not reported yet.
@@ -80,14 +80,14 @@ impl ResponseActor {
     pub fn new(
         answer: oneshot::Sender<Answer>,
         settings: Arc<VerifiedSettings>,
-        model: Arc<VerifiedModel>,
+        target: Arc<VerifiedTarget>,
         dialect: &'static dyn Dialect,
         record: Rc<RequestRecord>,
     ) -> Self {
         Self {
             answer: Some(answer),
             settings,
-            model,
+            target,
             dialect,
             record,
             is_delivering: false,
@@ -102,7 +102,7 @@ impl ResponseActor {
         let head = |rescue, opening: &Opening| {
             ResponseHead::build(
                 &self.settings,
-                &self.model,
+                &self.target,
                 &metadata,
                 rescue,
                 opening,
@@ -128,7 +128,7 @@ impl ResponseActor {
             },
             Opening::Failed(error) => {
                 let customs = self.dialect.customs();
-                let rescue = rescue_upstream(error, &self.model, received);
+                let rescue = rescue_upstream(error, &self.target, received);
                 let body = self.dialect.error_document(&rescue.report);
                 let head = head(Some(rescue), &metadata.opening);
                 Answer::Document {
@@ -148,8 +148,8 @@ impl ResponseActor {
     fn outcome(&mut self) -> Outcome {
         let failed = |error: UpstreamError| {
             let error = HeraldError::Upstream {
-                provider: self.model.provider.id.clone(),
-                model: self.model.upstream_model.clone(),
+                provider: self.target.provider.id.clone(),
+                model: self.target.upstream_model.clone(),
                 error: Box::new(error),
             };
             Outcome::failed(&error)
@@ -180,7 +180,7 @@ impl Handler<UpstreamMetadata> for ResponseActor {
     fn handle(&mut self, metadata: UpstreamMetadata, ctx: &mut Self::Context) -> Self::Result {
         let sender = self.answer.take().ok_or(MetadataRefused)?;
         self.record.note_metadata(&metadata);
-        if self.model.provider.kind.is_herald() {
+        if self.target.provider.kind.is_herald() {
             let headers = metadata.head.as_ref().map(|head| &head.headers);
             let id = headers.and_then(chain::request_id);
             self.record.note_next_request_id(id);
@@ -245,13 +245,13 @@ mod tests {
     fn start() -> Started {
         let settings = Settings::from_toml("").unwrap();
         let settings = Arc::new(settings.verify(&HashMap::new()).unwrap());
-        let model = Arc::clone(settings.models.iter().next().unwrap());
+        let target = Arc::clone(settings.models.iter().next().unwrap().first_target());
         let record = RequestRecord::new("id".into(), "POST".into(), "/".into());
         let (answer, answered) = oneshot::channel();
         let actor = ResponseActor::new(
             answer,
             settings,
-            model,
+            target,
             &ChatCompletions,
             Rc::clone(&record),
         )

@@ -45,6 +45,7 @@ mod server;
 mod shape;
 mod source;
 mod sourcegraph;
+mod targets;
 mod tls;
 mod units;
 mod verified;
@@ -80,6 +81,7 @@ pub use schema::json_schema;
 pub use secrets::{ProcessEnvironment, SecretSource, SecretsUnread};
 pub use server::ServerSettings;
 pub use sourcegraph::{SourcegraphSettings, StreamErrors};
+pub use targets::VerifiedTarget;
 pub use tls::ServerTls;
 pub use verified::VerifiedSettings;
 

@@ -10,7 +10,7 @@ use crate::{
     dialects::{AnswerContext, AnswerWriter, Dialect},
     error::RequestError,
     providers::{self, Api, ApiTranslator, BadDocument, BadEvent, CallBody, DeltaReader},
-    settings::{FilterRules, VerifiedModel},
+    settings::{FilterRules, VerifiedTarget},
     upstream::sse_decoder::SseEvent,
 };
 
@@ -38,20 +38,20 @@ impl Passage {
     pub fn find(
         dialect: &'static dyn Dialect,
         request: &CompletionRequest,
-        model: &VerifiedModel,
+        target: &VerifiedTarget,
         about: AnswerContext<'_>,
     ) -> Result<Self, RequestError> {
-        let provider = &model.provider;
+        let provider = &target.provider;
         let not_served = || RequestError::NotServed {
             format: dialect.format(),
             provider: provider.id.clone(),
         };
         let protocol = providers::protocol(&provider.kind);
         let api = protocol
-            .api(dialect.format(), model)
+            .api(dialect.format(), target)
             .ok_or_else(not_served)?;
         let call = CallBody {
-            model: protocol.model_name(model),
+            model: protocol.model_name(target),
             stream: request.stream,
             ask_for_usage: provider.usage_request,
             terms: provider.terms,
@@ -76,7 +76,7 @@ impl Passage {
             ..call
         };
         let body = to.write_request(conversation, call, &mut lost)?;
-        if model.strict && !lost.is_empty() {
+        if target.strict && !lost.is_empty() {
             return Err(RequestError::WouldLose { lost });
         }
         Ok(Self {
@@ -86,7 +86,7 @@ impl Passage {
                 to,
                 reader: to.delta_reader(),
                 writer: from.answer_writer(request, about),
-                rules: model.filter.clone(),
+                rules: target.filter.clone(),
                 lost: Losses::default(),
             }),
             lost,
@@ -229,7 +229,12 @@ mod tests {
             model: "gpt",
             created: 0,
         };
-        Passage::find(dialect, &request, settings.models.get("m").unwrap(), about)
+        Passage::find(
+            dialect,
+            &request,
+            settings.models.get("m").unwrap().first_target(),
+            about,
+        )
     }
 
     fn translation(dialect: &'static dyn Dialect, model: &str) -> Translation {

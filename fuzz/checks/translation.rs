@@ -17,7 +17,7 @@ use herald::{
         sourcegraph,
     },
     providers::EventReader,
-    settings::{ProviderKind, Settings, VerifiedModel},
+    settings::{ProviderKind, Settings, VerifiedTarget},
     translation::{Passage, Translation},
     upstream::sse_decoder::{SseDecoder, SseEvent},
 };
@@ -40,9 +40,10 @@ const MOST_PER_BYTE: usize = 400;
 /// What even an empty answer takes.
 const MOST_AT_LEAST: usize = 64 << 10;
 
-/// One model for each kind of provider.
-static MODELS: LazyLock<Vec<Arc<VerifiedModel>>> = LazyLock::new(|| {
-    ["openai", "anthropic"]
+/// One target for each kind of provider.
+static TARGETS: LazyLock<Vec<Arc<VerifiedTarget>>> =
+    LazyLock::new(|| {
+        ["openai", "anthropic"]
         .into_iter()
         .map(|kind| {
             let settings = format!(
@@ -51,10 +52,10 @@ static MODELS: LazyLock<Vec<Arc<VerifiedModel>>> = LazyLock::new(|| {
             );
             let settings = Settings::from_toml(&settings).expect("it is TOML");
             let settings = settings.verify(&HashMap::new()).expect("it can be served");
-            Arc::clone(settings.models.get("m").expect("it is there"))
+            Arc::clone(settings.models.get("m").expect("it is there").first_target())
         })
         .collect()
-});
+    });
 
 /// Checks that any bytes, as a request in any dialect, are refused or told as JSON of a bounded size.
 pub(crate) fn check_request(body: &[u8]) {
@@ -62,8 +63,8 @@ pub(crate) fn check_request(body: &[u8]) {
         let Ok(request) = dialect.parse_completion(Bytes::copy_from_slice(body)) else {
             continue;
         };
-        for model in MODELS.iter() {
-            let Ok(passage) = Passage::find(dialect, &request, model, ABOUT) else {
+        for target in TARGETS.iter() {
+            let Ok(passage) = Passage::find(dialect, &request, target, ABOUT) else {
                 continue;
             };
             let told = passage.body.concat();
@@ -83,10 +84,10 @@ pub(crate) fn check_request(body: &[u8]) {
 /// take in this order, are of a bounded size, and end as the dialect ends only where the provider did;
 /// and the same in chunks of this many bytes.
 pub(crate) fn check_stream(stream: &[u8], chunk: usize) {
-    for model in MODELS.iter() {
+    for target in TARGETS.iter() {
         for dialect in *DIALECTS {
-            if let Some(whole) = told(dialect, model, stream, stream.len()) {
-                let in_chunks = told(dialect, model, stream, chunk);
+            if let Some(whole) = told(dialect, target, stream, stream.len()) {
+                let in_chunks = told(dialect, target, stream, chunk);
                 assert_eq!(in_chunks, Some(whole), "cut, it is another");
             }
         }
@@ -97,11 +98,11 @@ pub(crate) fn check_stream(stream: &[u8], chunk: usize) {
 /// passes as it is. That no end is invented is checked behind each chunk, as if the stream were cut there.
 fn told(
     dialect: &'static dyn Dialect,
-    model: &VerifiedModel,
+    target: &VerifiedTarget,
     stream: &[u8],
     chunk: usize,
 ) -> Option<Vec<SseEvent>> {
-    let (mut reader, mut translation) = begun(dialect, model)?;
+    let (mut reader, mut translation) = begun(dialect, target)?;
     let mut grammar = grammar::of(dialect.format());
     let mut decoder = SseDecoder::new(1 << 20);
     let (mut told, mut size, mut is_whole) = (Vec::new(), 0, false);
@@ -144,12 +145,12 @@ fn told(
             }
         }
         if !is_complete && reader.is_complete() {
-            assert!(names_an_end(model, &stream[..came]), "it was cut short");
+            assert!(names_an_end(target, &stream[..came]), "it was cut short");
             is_complete = true;
         }
     }
     if is_whole || reader.is_complete() {
-        assert!(names_an_end(model, &stream[..came]), "it was cut short");
+        assert!(names_an_end(target, &stream[..came]), "it was cut short");
         assert!(take(translation.end()), "the end is told");
     }
     Some(told)
@@ -158,7 +159,7 @@ fn told(
 /// An answer that begins, where it is translated.
 fn begun(
     dialect: &'static dyn Dialect,
-    model: &VerifiedModel,
+    target: &VerifiedTarget,
 ) -> Option<(Box<dyn EventReader>, Translation)> {
     let asked = match dialect.format() {
         WireFormat::Responses => r#"{"model":"m","stream":true,"input":"hi"}"#,
@@ -169,14 +170,14 @@ fn begun(
     };
     let asked = Bytes::from_static(asked.as_bytes());
     let request = dialect.parse_completion(asked).expect("it is a request");
-    let passage = Passage::find(dialect, &request, model, ABOUT).expect("it is served");
+    let passage = Passage::find(dialect, &request, target, ABOUT).expect("it is served");
     Some((passage.api.event_reader(&request), passage.translation?))
 }
 
 /// Whether there is a word in it with which the provider ends an answer, perhaps in escapes.
-fn names_an_end(model: &VerifiedModel, stream: &[u8]) -> bool {
+fn names_an_end(target: &VerifiedTarget, stream: &[u8]) -> bool {
     let text = String::from_utf8_lossy(stream);
-    let words: &[&str] = match model.provider.kind {
+    let words: &[&str] = match target.provider.kind {
         ProviderKind::Anthropic => &["message_stop", "\\u"],
         _ => &["[DONE]", "finish_reason", "\\u"],
     };

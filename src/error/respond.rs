@@ -13,7 +13,7 @@ use crate::{
     dialects::{Customs, sourcegraph::client_gate::ClientError},
     limits::LimitError,
     metadata::{proxy_status::ProxyError, status_table},
-    settings::VerifiedModel,
+    settings::VerifiedTarget,
     upstream::{UpstreamError, clocks::Clock, error::ConnectError},
 };
 
@@ -169,11 +169,11 @@ fn status_of_request(error: &RequestError) -> StatusCode {
 #[must_use]
 pub fn rescue_upstream(
     error: &UpstreamError,
-    model: &VerifiedModel,
+    target: &VerifiedTarget,
     received: Option<u16>,
 ) -> Rescue {
-    let provider = model.provider.id.as_str();
-    let table = &model.provider.status_table;
+    let provider = target.provider.id.as_str();
+    let table = &target.provider.status_table;
     let (status, is_unchanged) = match error.named_status() {
         Some(named) => {
             let mapped = table.map(named);
@@ -233,14 +233,14 @@ pub fn rescue_upstream(
         },
         None => UpstreamReport {
             provider: provider.to_owned(),
-            model: model.upstream_model.clone(),
+            model: target.upstream_model.clone(),
             status: received,
             code: error.code().into(),
             error: account,
         },
     });
     // The provider may repeat the key that it refused.
-    let report = report.map_texts(|text| model.provider.without_key(text));
+    let report = report.map_texts(|text| target.provider.without_key(text));
     let mut headers = Vec::new();
     let is_useless = error
         .named_status()

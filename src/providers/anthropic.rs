@@ -8,7 +8,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use super::{Api, CredentialStyle, Provider, error_body};
 use crate::{
     completion::{ProviderError, WireFormat},
-    settings::VerifiedModel,
+    settings::VerifiedTarget,
 };
 
 /// Where Anthropic itself is.
@@ -26,7 +26,7 @@ static DEFAULT_HEADERS: [(HeaderName, HeaderValue); 1] = [(
 )];
 
 impl Provider for Anthropic {
-    fn api(&self, asked: WireFormat, _: &VerifiedModel) -> Option<&'static dyn Api> {
+    fn api(&self, asked: WireFormat, _: &VerifiedTarget) -> Option<&'static dyn Api> {
         match asked {
             WireFormat::Messages
             | WireFormat::ChatCompletions
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn each_thing_asked_has_its_path_or_is_not_served() {
         let settings = settings();
-        let model = settings.models.get("m").unwrap();
+        let target = settings.models.get("m").unwrap().first_target();
         for (asked, format, path) in [
             (WireFormat::Messages, WireFormat::Messages, "/messages"),
             (
@@ -131,11 +131,11 @@ mod tests {
                 "/messages/count_tokens",
             ),
         ] {
-            let api = Anthropic.api(asked, model).unwrap();
-            assert_eq!((api.format(), &*api.path(model)), (format, path));
+            let api = Anthropic.api(asked, target).unwrap();
+            assert_eq!((api.format(), &*api.path(target)), (format, path));
         }
         for asked in [WireFormat::Completions, WireFormat::Embeddings] {
-            assert!(Anthropic.api(asked, model).is_none());
+            assert!(Anthropic.api(asked, target).is_none());
         }
     }
 }

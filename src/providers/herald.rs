@@ -7,7 +7,7 @@ use super::{Api, CredentialStyle, Provider, anthropic::Anthropic, error_body, op
 use crate::{
     completion::{ProviderError, WireFormat},
     error::{ProviderWords, UpstreamReport},
-    settings::VerifiedModel,
+    settings::VerifiedTarget,
 };
 
 /// A provider that is a Herald: it has each of our formats, at the path where clients ask for it.
@@ -15,11 +15,11 @@ use crate::{
 pub struct Herald;
 
 impl Provider for Herald {
-    fn api(&self, asked: WireFormat, model: &VerifiedModel) -> Option<&'static dyn Api> {
+    fn api(&self, asked: WireFormat, target: &VerifiedTarget) -> Option<&'static dyn Api> {
         // Anthropic has an API for formats that it is not asked in, into which they would be translated.
-        let own = Anthropic.api(asked, model);
+        let own = Anthropic.api(asked, target);
         let own = own.filter(|api| api.format() == asked);
-        own.or_else(|| OpenAi.api(asked, model))
+        own.or_else(|| OpenAi.api(asked, target))
     }
 
     fn credentials(&self) -> CredentialStyle {

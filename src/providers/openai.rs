@@ -12,7 +12,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use super::{Api, CredentialStyle, Provider, error_body};
 use crate::{
     completion::{ProviderError, WireFormat},
-    settings::VerifiedModel,
+    settings::VerifiedTarget,
 };
 
 pub use chat::ChatQuirks;
@@ -22,8 +22,8 @@ pub use chat::ChatQuirks;
 pub struct OpenAi;
 
 impl Provider for OpenAi {
-    fn api(&self, asked: WireFormat, model: &VerifiedModel) -> Option<&'static dyn Api> {
-        let has = |format| model.provider.apis.contains(&format);
+    fn api(&self, asked: WireFormat, target: &VerifiedTarget) -> Option<&'static dyn Api> {
+        let has = |format| target.provider.apis.contains(&format);
         match asked {
             WireFormat::Completions if has(asked) => Some(&completions::Completions),
             WireFormat::Embeddings if has(asked) => Some(&embeddings::Embeddings),

@@ -7,7 +7,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use super::{Api, CredentialStyle, Provider, anthropic::Anthropic, error_body, openai::OpenAi};
 use crate::{
     completion::{ProviderError, WireFormat},
-    settings::{GatewayFamily, GatewayFeature, ProviderKind, VerifiedModel},
+    settings::{GatewayFamily, GatewayFeature, ProviderKind, VerifiedTarget},
 };
 
 /// Where Sourcegraph's own is.
@@ -21,10 +21,10 @@ pub(crate) const BASE_URL: &str = "https://cody-gateway.sourcegraph.com/v1";
 pub struct Sourcegraph;
 
 /// Of which family a model is, and what it is asked for.
-fn kind(model: &VerifiedModel) -> Option<(GatewayFamily, GatewayFeature)> {
-    match &model.provider.kind {
+fn kind(target: &VerifiedTarget) -> Option<(GatewayFamily, GatewayFeature)> {
+    match &target.provider.kind {
         ProviderKind::Sourcegraph { family, feature } => {
-            let family = family.or_else(|| GatewayFamily::of_model(&model.upstream_model));
+            let family = family.or_else(|| GatewayFamily::of_model(&target.upstream_model));
             Some((family?, *feature))
         }
         _ => None,
@@ -32,26 +32,26 @@ fn kind(model: &VerifiedModel) -> Option<(GatewayFamily, GatewayFeature)> {
 }
 
 impl Provider for Sourcegraph {
-    fn api(&self, asked: WireFormat, model: &VerifiedModel) -> Option<&'static dyn Api> {
-        let (family, feature) = kind(model)?;
+    fn api(&self, asked: WireFormat, target: &VerifiedTarget) -> Option<&'static dyn Api> {
+        let (family, feature) = kind(target)?;
         match (family, feature, asked) {
             (_, _, WireFormat::CountTokens | WireFormat::Embeddings) => None,
-            (GatewayFamily::Anthropic, _, asked) => Anthropic.api(asked, model),
+            (GatewayFamily::Anthropic, _, asked) => Anthropic.api(asked, target),
             // It asks Fireworks for completions of a prompt where code is to be completed, and of a
             // conversation elsewhere.
             (
                 GatewayFamily::Fireworks,
                 GatewayFeature::CodeCompletions,
                 WireFormat::Completions,
-            ) => OpenAi.api(asked, model),
+            ) => OpenAi.api(asked, target),
             (GatewayFamily::Fireworks, GatewayFeature::CodeCompletions, _)
             | (_, _, WireFormat::Completions) => None,
-            (_, _, asked) => OpenAi.api(asked, model),
+            (_, _, asked) => OpenAi.api(asked, target),
         }
     }
 
-    fn path(&self, _: &dyn Api, model: &VerifiedModel) -> Cow<'static, str> {
-        Cow::Borrowed(match kind(model) {
+    fn path(&self, _: &dyn Api, target: &VerifiedTarget) -> Cow<'static, str> {
+        Cow::Borrowed(match kind(target) {
             Some((GatewayFamily::Anthropic, _)) | None => "/completions/anthropic-messages",
             Some((GatewayFamily::OpenAi, _)) => "/completions/openai",
             Some((GatewayFamily::Fireworks, _)) => "/completions/fireworks",
@@ -59,9 +59,9 @@ impl Provider for Sourcegraph {
     }
 
     /// It puts the family before the name by itself.
-    fn model_name<'a>(&self, model: &'a VerifiedModel) -> &'a str {
-        let name = &*model.upstream_model;
-        let bare = kind(model).and_then(|(family, _)| name.strip_prefix(family.prefix()));
+    fn model_name<'a>(&self, target: &'a VerifiedTarget) -> &'a str {
+        let name = &*target.upstream_model;
+        let bare = kind(target).and_then(|(family, _)| name.strip_prefix(family.prefix()));
         bare.unwrap_or(name)
     }
 
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
     use crate::settings::Settings;
 
-    fn model(more: &str, target: &str) -> Arc<VerifiedModel> {
+    fn model(more: &str, target: &str) -> Arc<VerifiedTarget> {
         let toml = format!(
             "[[providers]]\nid = \"cg\"\nkind = \"sourcegraph\"\n{more}\n\
              [[models]]\nid = \"m\"\ntargets = [{{ provider = \"cg\", model = \"{target}\" }}]\n"
@@ -110,12 +110,12 @@ mod tests {
         let settings = Settings::from_toml(&toml).unwrap();
         let settings = settings.verify(&HashMap::new());
         let settings = settings.unwrap_or_else(|found| panic!("{found}"));
-        Arc::clone(settings.models.get("m").unwrap())
+        Arc::clone(settings.models.get("m").unwrap().first_target())
     }
 
-    fn path_and_format(model: &VerifiedModel, asked: WireFormat) -> Option<(String, WireFormat)> {
-        let api = Sourcegraph.api(asked, model)?;
-        Some((Sourcegraph.path(api, model).into_owned(), api.format()))
+    fn path_and_format(target: &VerifiedTarget, asked: WireFormat) -> Option<(String, WireFormat)> {
+        let api = Sourcegraph.api(asked, target)?;
+        Some((Sourcegraph.path(api, target).into_owned(), api.format()))
     }
 
     #[test]

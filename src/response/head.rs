@@ -21,7 +21,7 @@ use crate::{
         chain::NextHop,
         proxy_status::{Member, PROXY_STATUS, proxy_status},
     },
-    settings::{VerifiedModel, VerifiedSettings},
+    settings::{VerifiedSettings, VerifiedTarget},
     telemetry::request_record::RequestRecord,
     upstream::UpstreamError,
 };
@@ -57,13 +57,13 @@ impl ResponseHead {
     #[must_use]
     pub fn build(
         settings: &VerifiedSettings,
-        model: &VerifiedModel,
+        target: &VerifiedTarget,
         metadata: &UpstreamMetadata,
         rescue: Option<Rescue>,
         opening: &Opening,
         record: &RequestRecord,
     ) -> Self {
-        let provider = &model.provider;
+        let provider = &target.provider;
         let status = rescue
             .as_ref()
             .map_or(StatusCode::OK, |rescue| rescue.status);
@@ -83,7 +83,7 @@ impl ResponseHead {
         let hop = head.and_then(|head| NextHop::read(provider, &head.headers));
         let mut passed = 0..0;
         if let Some(head) = &metadata.head {
-            let taken = provider_headers::take(model, head, status);
+            let taken = provider_headers::take(target, head, status);
             record.note_lost_headers(taken.over_cap, taken.invalid);
             let first = headers.len();
             headers.extend(taken.headers);
@@ -100,7 +100,9 @@ impl ResponseHead {
         let who = told
             .provider
             .unwrap_or_else(|| visible(provider.id.as_str()));
-        let what = told.model.unwrap_or_else(|| visible(&model.upstream_model));
+        let what = told
+            .model
+            .unwrap_or_else(|| visible(&target.upstream_model));
         headers.push((X_UPSTREAM_PROVIDER, who));
         headers.push((X_UPSTREAM_MODEL, what));
         let first = metadata.timings.first_event;

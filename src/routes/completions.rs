@@ -37,7 +37,7 @@ use crate::{
         Answer, ResponseActor, document_body::DocumentBody, metadata_event::metadata_event,
         sse_body::SseBody,
     },
-    settings::{ClientKey, VerifiedModel, VerifiedSettings},
+    settings::{ClientKey, VerifiedSettings, VerifiedTarget},
     startup::Worker,
     streams::{StopSignal, StreamDetails},
     translation::Passage,
@@ -92,8 +92,8 @@ pub(super) async fn answer(
     } else {
         admitted.model(&completion.model)?
     };
-    let model = for_key(model, admitted.key.as_deref());
-    record.note_route(settings.generation, &model, completion.stream);
+    let target = for_key(model.first_target(), admitted.key.as_deref());
+    record.note_route(settings.generation, &target, completion.stream);
 
     let mut clocks = settings.clocks;
     let most = admitted.key.as_ref().and_then(|key| key.total);
@@ -103,13 +103,13 @@ pub(super) async fn answer(
     )?;
     let about = AnswerContext {
         id: record.id(),
-        model: &model.upstream_model,
+        model: &target.upstream_model,
         created: seconds_since_1970(),
     };
-    let passage = Passage::find(dialect, &completion, &model, about)?;
+    let passage = Passage::find(dialect, &completion, &target, about)?;
     record.note_lost(&passage.lost);
     let asks_for_metadata = asks_for_metadata_event(customs, request)?;
-    let headers = outgoing_headers(&model.provider, request.headers(), completion.stream);
+    let headers = outgoing_headers(&target.provider, request.headers(), completion.stream);
     let worker = request
         .app_data::<Worker>()
         .ok_or(GatewayError::NotMounted)?;
@@ -120,7 +120,7 @@ pub(super) async fn answer(
         metrics.refused(&error);
         error
     };
-    let entered = limits.enter(settings, &model.provider);
+    let entered = limits.enter(settings, &target.provider);
     let (open, waiting) = entered.map_err(count)?;
     let answer_tokens = completion
         .max_tokens
@@ -128,7 +128,7 @@ pub(super) async fn answer(
     let answer_tokens = answer_tokens.saturating_mul(completion.choices.into());
     let estimate = Estimate::new(completion.body.len(), answer_tokens);
     let reserved = limits
-        .reserve(&settings.limits, admitted.limits(&model), estimate)
+        .reserve(&settings.limits, admitted.limits(model), estimate)
         .await
         .map_err(count)?;
     record.hold(open, reserved);
@@ -138,8 +138,8 @@ pub(super) async fn answer(
     let details = StreamDetails {
         id: record.id().into(),
         generation: settings.generation,
-        provider: model.provider.id.to_string(),
-        model: model.id.clone(),
+        provider: target.provider.id.to_string(),
+        model: target.model.clone(),
         key: admitted.key.as_ref().map(|key| key.id.clone()),
         stream: completion.stream,
     };
@@ -152,7 +152,7 @@ pub(super) async fn answer(
     let response = ResponseActor::new(
         answer,
         Arc::clone(settings),
-        Arc::clone(&model),
+        Arc::clone(&target),
         dialect,
         Rc::clone(&record),
     )
@@ -161,7 +161,7 @@ pub(super) async fn answer(
         plan: CallPlan {
             http_client: worker.http_client(&admitted.gateway, settings),
             settings: Arc::clone(settings),
-            model,
+            target,
             request: completion,
             api: passage.api,
             body: passage.body,
@@ -208,14 +208,14 @@ fn seconds_since_1970() -> u64 {
 
 /// The model as this key sees it: what its own filter drops, is dropped as well, and its own header
 /// rules stand behind the provider's.
-fn for_key(model: &Arc<VerifiedModel>, key: Option<&ClientKey>) -> Arc<VerifiedModel> {
+fn for_key(target: &Arc<VerifiedTarget>, key: Option<&ClientKey>) -> Arc<VerifiedTarget> {
     match key {
-        Some(key) if !key.filter.is_empty() || key.headers.is_some() => Arc::new(VerifiedModel {
-            filter: model.filter.joined(&key.filter),
+        Some(key) if !key.filter.is_empty() || key.headers.is_some() => Arc::new(VerifiedTarget {
+            filter: target.filter.joined(&key.filter),
             key_headers: key.headers.clone(),
-            ..VerifiedModel::clone(model)
+            ..VerifiedTarget::clone(target)
         }),
-        _ => Arc::clone(model),
+        _ => Arc::clone(target),
     }
 }
 

@@ -11,15 +11,12 @@ use serde::Deserialize;
 use super::{
     diagnostics::Problems,
     limits::LimitSetSection,
-    providers::{
-        GatewayFamily, ProviderKind, ProviderSection, VerifiedProvider, sourcegraph::why_no_family,
-    },
+    providers::{ProviderSection, VerifiedProvider},
+    targets::{self, OfModel, TargetSection, VerifiedTarget},
 };
 use crate::{
     limits::limit::{Limit, Scope},
-    metadata::header_policy::KeyHeaderRules,
     providers::ProviderId,
-    suggest::{did_you_mean, listed},
 };
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -39,15 +36,6 @@ pub(super) struct ModelSection {
     owned_by: Option<String>,
     #[serde(default)]
     strict: bool,
-}
-
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct TargetSection {
-    /// The id of a provider.
-    provider: String,
-    /// What the provider calls the model.
-    model: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -70,24 +58,30 @@ enum Part {
 pub struct VerifiedModel {
     /// What clients ask for. Setting `models.id`, unique.
     pub id: String,
-    /// Who serves it. Setting `models.targets`.
-    pub provider: Arc<VerifiedProvider>,
-    /// What the provider calls it. Setting `models.targets`.
-    pub upstream_model: String,
+    /// Who serves it, in the order in which they are asked: a group where no earlier one serves, and
+    /// within a group by weight and load. There is a group at least, and none is empty. Setting
+    /// `models.targets`.
+    pub groups: Vec<Vec<Arc<VerifiedTarget>>>,
     /// How much may be asked for of it. Settings `models.limits`, default any amount.
     pub limits: Vec<Arc<Limit>>,
-    /// What is dropped of its streams. Setting `models.filter`.
-    pub filter: FilterRules,
-    /// The header rules of the key that asks for it. No setting of a model: `None` until a request is
-    /// made with such a key.
-    pub key_headers: Option<Arc<KeyHeaderRules>>,
     /// Seconds since 1970, as `GET /v1/models` tells it. Setting `models.created`, default 0.
     pub created: u64,
-    /// The owner that `GET /v1/models` tells. Setting `models.owned_by`, default the provider's id.
+    /// The owner that `GET /v1/models` tells. Setting `models.owned_by`, default the id of the first
+    /// target's provider.
     pub owned_by: String,
-    /// Whether a request is refused of which something would be lost in translation. Setting
-    /// `models.strict`, default false.
-    pub strict: bool,
+}
+
+impl VerifiedModel {
+    /// All that serve it, group after group.
+    pub fn targets(&self) -> impl Iterator<Item = &Arc<VerifiedTarget>> {
+        self.groups.iter().flatten()
+    }
+
+    /// One of those that are asked first.
+    #[must_use]
+    pub fn first_target(&self) -> &Arc<VerifiedTarget> {
+        &self.groups[0][0]
+    }
 }
 
 /// What is dropped of a model's streams. Settings `models.filter`; nothing by default.
@@ -216,56 +210,23 @@ impl ModelSection {
             problems.take(&at("owned_by"), is_name(owner));
         }
         let filter = self.filter.verify(&at("filter.drop_events"), problems);
-        let [target] = &self.targets[..] else {
-            let problem = match self.targets.len() {
-                0 => "must have one target: [{ provider = \"…\", model = \"…\" }]".to_owned(),
-                many => format!("has {many} targets, and falling back is not built yet: keep one"),
-            };
-            problems.at(&at("targets"), problem);
-            return None;
+        let of_model = OfModel {
+            id: &self.id,
+            key,
+            filter,
+            strict: self.strict,
         };
-        problems.take(&at("targets[0].model"), is_name(&target.model));
-        let Some(provider) = providers.get(&ProviderId::new(target.provider.as_str())) else {
-            let known = || written.iter().map(|provider| provider.id.as_str());
-            // One that is known but was refused has been told already, and so has one whose id is
-            // wrong, which may be the one that was meant.
-            let is_told = known().any(|id| id == target.provider)
-                || problems.is_told("providers")
-                || (0..written.len())
-                    .any(|index| problems.is_told(&format!("providers[{index}].id")));
-            if !is_told {
-                problems
-                    .error(
-                        &at("targets[0].provider"),
-                        format!("{:?} is no provider", target.provider),
-                    )
-                    .hint_if(did_you_mean(&target.provider, known()))
-                    .note(match written {
-                        [] => "no provider is defined: add [[providers]]".to_owned(),
-                        _ => format!("known: {}", listed(known(), '"')),
-                    })
-                    .tell();
-            }
-            return None;
-        };
-        if let ProviderKind::Sourcegraph { family: None, .. } = provider.kind
-            && GatewayFamily::of_model(&target.model).is_none()
-        {
-            problems.at(&at("targets[0].model"), why_no_family(&target.model));
-        }
+        let groups = targets::verify(&self.targets, &of_model, written, providers, problems)?;
+        let first = &groups.first()?.first()?.provider.id;
         Some(VerifiedModel {
             id: self.id.clone(),
-            provider: Arc::clone(provider),
-            upstream_model: target.model.clone(),
+            owned_by: match &self.owned_by {
+                Some(owner) => owner.clone(),
+                None => first.to_string(),
+            },
+            groups,
             limits: self.limits.verified(&Scope::Model(self.id.clone())),
-            filter,
-            key_headers: None,
             created: self.created,
-            strict: self.strict,
-            owned_by: self
-                .owned_by
-                .clone()
-                .unwrap_or_else(|| target.provider.clone()),
         })
     }
 }

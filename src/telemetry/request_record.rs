@@ -26,7 +26,7 @@ use crate::{
         reservation::{Reservation, tokens_of},
     },
     metadata::UpstreamMetadata,
-    settings::{ClientKey, VerifiedModel},
+    settings::{ClientKey, VerifiedTarget},
     streams::Registration,
     translation::Losses,
     upstream::messages::Tally,
@@ -170,12 +170,12 @@ impl RequestRecord {
     }
 
     /// Notes who is asked for what, and under which settings.
-    pub fn note_route(&self, generation: u64, model: &VerifiedModel, stream: bool) {
+    pub fn note_route(&self, generation: u64, target: &VerifiedTarget, stream: bool) {
         *self.served.borrow_mut() = Some(Served {
             generation,
-            model: model.id.as_str().into(),
-            provider: model.provider.id.as_str().into(),
-            upstream_model: model.upstream_model.clone(),
+            model: target.model.as_str().into(),
+            provider: target.provider.id.as_str().into(),
+            upstream_model: target.upstream_model.clone(),
             stream,
         });
     }

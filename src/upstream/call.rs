@@ -29,7 +29,7 @@ use crate::{
     limits::ceilings::WaitingPermit,
     metadata::{Timings, UpstreamMetadata, clean_text},
     providers::{self, Api, BadDocument},
-    settings::{VerifiedModel, VerifiedSettings},
+    settings::{VerifiedSettings, VerifiedTarget},
     streams::{OpenStream, Phase, StopSignal},
     translation::{Losses, Translation},
 };
@@ -55,7 +55,7 @@ pub struct CallPlan {
     /// The settings that the request began with.
     pub settings: Arc<VerifiedSettings>,
     /// Who is asked, for what.
-    pub model: Arc<VerifiedModel>,
+    pub target: Arc<VerifiedTarget>,
     /// What the client asked for; its body may be let go.
     pub request: CompletionRequest,
     /// Which of the provider's APIs is called.
@@ -84,7 +84,7 @@ pub struct CallPlan {
 impl fmt::Debug for CallPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallPlan")
-            .field("provider", &self.model.provider.id)
+            .field("provider", &self.target.provider.id)
             .field("request", &self.request)
             .finish_non_exhaustive()
     }
@@ -187,9 +187,9 @@ impl Call {
 impl CallPlan {
     /// Connects, sends the request, waits for the head.
     async fn open(&mut self) -> Result<Opened, UpstreamError> {
-        let provider = &self.model.provider;
+        let provider = &self.target.provider;
         let protocol = providers::protocol(&provider.kind);
-        let path = protocol.path(self.api, &self.model);
+        let path = protocol.path(self.api, &self.target);
         let (body, progress) = RequestBody::new(std::mem::take(&mut self.body));
         let began = Instant::now();
         let mut headers = std::mem::take(&mut self.headers);
@@ -248,7 +248,7 @@ impl CallPlan {
                 // What can be read of the account is used; that it broke off changes no status.
                 account = document::read_start(body, clocks, bounds).await;
             }
-            let error = providers::protocol(&self.model.provider.kind).read_error(&account);
+            let error = providers::protocol(&self.target.provider.kind).read_error(&account);
             return Err(UpstreamError::Status {
                 status: head.status.as_u16(),
                 error,
@@ -263,7 +263,7 @@ impl CallPlan {
             let usage = self.api.document_usage(&text);
             return Ok(match &mut self.translation {
                 None => {
-                    let filter = EventFilter::new(self.dialect, &self.model.filter, false);
+                    let filter = EventFilter::new(self.dialect, &self.target.filter, false);
                     let text = filter.apply_document(text);
                     let lost = Losses::default();
                     Document { text, usage, lost }

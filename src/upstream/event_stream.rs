@@ -72,14 +72,14 @@ impl EventStream {
         let clocks = AnswerClocks::start(plan.clocks, head_at, plan.started + plan.clocks.total);
         let settings = &plan.settings;
         let held = HeldEvents::new(settings.stream.held_events, settings.stream.held_bytes);
-        let hide_usage = plan.model.provider.usage_request && !plan.request.wants_usage;
+        let hide_usage = plan.target.provider.usage_request && !plan.request.wants_usage;
         Self {
             decoder: SseDecoder::new(settings.upstream.max_event_bytes),
             reader: plan.api.event_reader(&plan.request),
-            filter: EventFilter::new(plan.dialect, &plan.model.filter, hide_usage),
+            filter: EventFilter::new(plan.dialect, &plan.target.filter, hide_usage),
             timer: Box::pin(sleep_until(clocks.next().0)),
             received: head.status.as_u16(),
-            behind: NextHop::read(&plan.model.provider, &head.headers)
+            behind: NextHop::read(&plan.target.provider, &head.headers)
                 .and_then(|hop| hop.origin_of_event()),
             outlet: Outlet::Held(Box::new(Held {
                 announcer,
@@ -202,7 +202,7 @@ impl EventStream {
         self.tally.usage = event.usage.or(self.tally.usage);
         match event.kind {
             EventKind::Error(error) => {
-                let protocol = providers::protocol(&self.plan.model.provider.kind);
+                let protocol = providers::protocol(&self.plan.target.provider.kind);
                 let mut error = protocol.complete_error(*error, &event.raw.data);
                 // Another Herald passes an event of its provider's as it came.
                 let behind = || self.behind.clone().map(Box::new);
@@ -283,7 +283,7 @@ impl EventStream {
         let is_fit = self.plan.translation.is_none()
             && self.plan.dialect.is_error_event(&raw)
             && !clean_text::holds_markup_or_secret(&raw.data)
-            && !self.plan.model.provider.repeats_key(raw.data.as_bytes());
+            && !self.plan.target.provider.repeats_key(raw.data.as_bytes());
         if is_held || !is_fit {
             return Ok(Stop::Failed(error));
         }
@@ -372,7 +372,7 @@ impl EventStream {
                 Ok(announcer.announce(metadata).await.map(drop)?)
             }
             Outlet::Open(sender) => {
-                let mut rescue = rescue_upstream(error, &self.plan.model, Some(self.received));
+                let mut rescue = rescue_upstream(error, &self.plan.target, Some(self.received));
                 rescue.report.events_before = self.tally.events;
                 let client_write = self.plan.clocks.client_write;
                 for event in self.plan.dialect.error_events(&rescue.report) {

@@ -25,7 +25,7 @@ use herald::{
         sourcegraph,
     },
     error::RequestError,
-    settings::{Settings, VerifiedModel},
+    settings::{Settings, VerifiedTarget},
     translation::Passage,
 };
 
@@ -55,7 +55,7 @@ const ABOUT: AnswerContext<'static> = AnswerContext {
 };
 
 /// A model for each of [`PROVIDERS`], and one that a preset serves.
-static MODELS: LazyLock<HashMap<&str, Arc<VerifiedModel>>> = LazyLock::new(|| {
+static MODELS: LazyLock<HashMap<&str, Arc<VerifiedTarget>>> = LazyLock::new(|| {
     [
         ("openai", r#"kind = "openai""#),
         ("anthropic", r#"kind = "anthropic""#),
@@ -68,7 +68,10 @@ static MODELS: LazyLock<HashMap<&str, Arc<VerifiedModel>>> = LazyLock::new(|| {
         );
         let settings = Settings::from_toml(&settings).unwrap();
         let settings = settings.verify(&HashMap::new()).unwrap();
-        (word, Arc::clone(settings.models.get("m").unwrap()))
+        (
+            word,
+            Arc::clone(settings.models.get("m").unwrap().first_target()),
+        )
     })
     .into()
 });

@@ -14,7 +14,7 @@ use herald::{
     metadata::{Opening, Timings, UpstreamMetadata, header_policy::KeyHeaderRules},
     providers::ProviderId,
     response::head::ResponseHead,
-    settings::{FilterRules, VerifiedModel, VerifiedProvider},
+    settings::{FilterRules, VerifiedProvider, VerifiedTarget},
     telemetry::request_record::RequestRecord,
     translation::Losses,
     upstream::{
@@ -47,19 +47,18 @@ pub(super) fn to_head(
     words: ProviderError,
 ) -> ClientAnswer {
     // No model is asked about. Neither is the provider's name, by which no two answers would agree.
-    let model = VerifiedModel {
+    let target = VerifiedTarget {
         strict: false,
-        id: "<model>".to_owned(),
+        model: "<model>".to_owned(),
         provider: Arc::new(VerifiedProvider {
             id: ProviderId::new("<provider>"),
             ..VerifiedProvider::clone(provider)
         }),
         upstream_model: "<model>".to_owned(),
-        limits: Vec::new(),
+        weight: 1,
         filter: FilterRules::default(),
         key_headers: key.cloned(),
-        created: 0,
-        owned_by: String::new(),
+        settings_key: String::new(),
     };
     let timings = Timings::default();
     let metadata = if !head.status.is_success() {
@@ -81,7 +80,7 @@ pub(super) fn to_head(
     let rescue = match &metadata.opening {
         Opening::Failed(error) => {
             let received = Some(head.status.as_u16());
-            Some(rescue_upstream(error, &model, received))
+            Some(rescue_upstream(error, &target, received))
         }
         Opening::Events | Opening::Document(_) => None,
     };
@@ -95,7 +94,14 @@ pub(super) fn to_head(
         status,
         headers,
         forwarded,
-    } = ResponseHead::build(&known.settings, &model, &metadata, rescue, opening, &record);
+    } = ResponseHead::build(
+        &known.settings,
+        &target,
+        &metadata,
+        rescue,
+        opening,
+        &record,
+    );
     let mut own_headers = headers.clone();
     own_headers.drain(forwarded);
     ClientAnswer {

@@ -1,15 +1,13 @@
 //! `herald explain route`: who serves a model, how much of it, and whether a key may ask for it.
 
 mod limits;
+mod target;
 mod who;
 
 use herald::{
-    completion::WireFormat,
     error::{HeraldError, RequestError, respond::rescue_own},
-    providers,
-    settings::{FilterRules, ProviderKind, VerifiedModel},
+    settings::FilterRules,
     suggest::did_you_mean,
-    upstream::http_client::Transport,
 };
 use humantime::format_duration;
 
@@ -44,62 +42,24 @@ pub(super) fn explain(asked: &Arguments, known: &Known) -> Result<String, String
         return Err(unknown_model(known, &asked.model));
     };
     let asked_key = known.key(asked.key.as_deref())?;
-    let provider = &*model.provider;
     let key = format!("models[{index}]");
-    let at = |name: &str| known.place(&format!("{key}.{name}"));
-    let provider_at = |name: &str| known.place(&format!("{}.{name}", provider.settings_key));
-
-    let mut rows = vec![
-        Row::same("model", format!("{}, {}", model.id, at("id"))),
-        Row::same(
-            "served by",
-            format!(
-                "{} as {}, {}",
-                provider.id,
-                model.upstream_model,
-                at("targets[0]")
-            ),
-        ),
-        Row::same(
-            "asked at",
-            match &provider.kind {
-                ProviderKind::OpenAi
-                | ProviderKind::Anthropic
-                | ProviderKind::Herald
-                | ProviderKind::Sourcegraph { .. } => {
-                    format!("{}, {}", address(known, model), provider_at("base_url"))
-                }
-                ProviderKind::Replay { recordings: None } => {
-                    format!("the recordings inside of Herald, {}", provider_at("kind"))
-                }
-                ProviderKind::Replay {
-                    recordings: Some(folder),
-                } => format!(
-                    "the recordings in {}, {}",
-                    folder.display(),
-                    provider_at("recordings")
-                ),
-            },
-        ),
-    ];
-    if provider.kind.is_herald() {
-        let name = &known.settings.proxy_name;
-        let place = known.place("metadata.proxy_name");
-        rows.push(Row::same(
-            "in a chain",
-            format!("the next hop is a Herald; this one tells of it as {name}, {place}"),
-        ));
+    let place = known.place(&format!("{key}.id"));
+    let mut rows = vec![Row::same("model", format!("{}, {place}", model.id))];
+    for (order, group) in model.groups.iter().enumerate() {
+        for (index, target) in group.iter().enumerate() {
+            let subject = match (order, index) {
+                (0, 0) => "served by",
+                (_, 0) => "else by",
+                _ => "or by",
+            };
+            rows.extend(target::tell(known, subject, target, group.len() > 1));
+        }
     }
-    if provider.api_key.is_some() {
-        let place = provider_at("api_key");
-        rows.push(Row::same("with its key", place));
-    }
-    rows.extend(formats(model));
-    rows.extend(drops(known, (&key, &model.filter), asked_key));
-    if provider.usage_request {
-        let place = provider_at("usage_request");
-        rows.push(Row::same("asked for", format!("usage, {place}")));
-    }
+    rows.extend(drops(
+        known,
+        (&key, &model.first_target().filter),
+        asked_key,
+    ));
     rows.extend(clocks(known, asked_key));
     rows.extend(limits::tell(known, &key, model, asked_key));
     let is_asked = asked.key.is_some();
@@ -119,51 +79,6 @@ fn unknown_model(known: &Known, id: &str) -> String {
         rescue_own(&error).status.as_u16(),
         error.code(),
     )
-}
-
-/// What clients may write in, and whether it passes as it is or is told anew.
-fn formats(model: &VerifiedModel) -> Vec<Row> {
-    let provider = &*model.provider;
-    let (mut passed, mut translated, mut not_served) = (Vec::new(), Vec::new(), Vec::new());
-    for asked in WireFormat::ALL {
-        match providers::protocol(&provider.kind).api(asked, model) {
-            Some(api) if api.format() == asked => passed.push(asked.to_string()),
-            Some(api) => translated.push(format!("{asked} into {}", api.format())),
-            None => not_served.push(asked.to_string()),
-        }
-    }
-    [
-        ("passed on", passed),
-        ("translated", translated),
-        ("not served", not_served),
-    ]
-    .into_iter()
-    .filter(|(_, formats)| !formats.is_empty())
-    .map(|(subject, formats)| Row::same(subject, formats.join(", ")))
-    .collect()
-}
-
-/// Where the provider is asked for a chat completion, with the query that Azure needs.
-fn address(known: &Known, model: &VerifiedModel) -> String {
-    let provider = &model.provider;
-    let Some(transport) = known.settings.client_parts.endpoints.get(&provider.id) else {
-        return String::new();
-    };
-    let scheme = match transport {
-        Transport::Https { .. } => "https",
-        Transport::Http { .. } | Transport::Memory(_) => "http",
-    };
-    let host = transport.host_header(&provider.id);
-    let protocol = providers::protocol(&provider.kind);
-    // What completes code alone has no conversations.
-    let formats = [WireFormat::ChatCompletions, WireFormat::Completions];
-    let mut apis = formats
-        .into_iter()
-        .filter_map(|asked| protocol.api(asked, model));
-    let path = apis
-        .next()
-        .map_or_else(Default::default, |api| protocol.path(api, model));
-    format!("{scheme}://{host}{}{path}", provider.base_path)
 }
 
 /// What is kept back of the model's answers: of all of them, and of those to the key that is asked

@@ -109,8 +109,10 @@ fn gateway(
         .models
         .get(name)
         .ok_or_else(|| refuse(unknown_model(name, &settings)))?;
-    let provider = model.provider.id.clone();
-    let library: ReplayLibrary = [(model.upstream_model.as_str(), recording)]
+    // It plays as the target that is asked first.
+    let target = model.first_target();
+    let provider = target.provider.id.clone();
+    let library: ReplayLibrary = [(target.upstream_model.as_str(), recording)]
         .into_iter()
         .collect();
     let mut settings: VerifiedSettings = settings.with_transport(provider.as_str(), library.into());

@@ -18,7 +18,7 @@ use herald::{
         recording::{Answer, End, Recording},
         scrub::{Scrubbed, Scrubber},
     },
-    settings::{ProcessEnvironment, VerifiedModel, VerifiedSettings},
+    settings::{ProcessEnvironment, VerifiedSettings, VerifiedTarget},
 };
 
 use self::request::{Request, Want};
@@ -74,9 +74,10 @@ fn record(arguments: &Arguments, settings: &VerifiedSettings) -> Result<String, 
     let request = Request::new(arguments.model.as_deref(), &body(arguments)?)?;
     let model = settings.models.get(request.model());
     let model = model.ok_or_else(|| unknown_model(request.model(), settings))?;
+    let target = model.first_target();
     let output = match &arguments.output {
         Some(output) => output.clone(),
-        None => file_name(&model.id),
+        None => file_name(&target.model),
     };
     // A completion that has been paid for should not be lost to a slip of the pen.
     if let Some(folder) = output.parent()
@@ -97,15 +98,15 @@ fn record(arguments: &Arguments, settings: &VerifiedSettings) -> Result<String, 
         // From here on a signal ends the wait and not the process, so that no half file can stay.
         let mut signals = Signals::listen().map_err(|error| format!("no signals: {error}"))?;
         tokio::select! {
-            answers = ask(settings, model, &completions) => answers,
+            answers = ask(settings, target, &completions) => answers,
             _ = signals.next() => Err("told to stop: nothing is kept".to_owned()),
         }
     })?;
     let description = arguments.description.clone().unwrap_or_else(|| {
         let date = httpdate::fmt_http_date(SystemTime::now());
-        format!("Recorded from {}, {date}.", of(model))
+        format!("Recorded from {}, {date}.", of(target))
     });
-    let text = text(description, &answers, &Scrubber::new(&model.provider))?;
+    let text = text(description, &answers, &Scrubber::new(&target.provider))?;
     new_file::write(&output, &text, arguments.force).map_err(unwritable)?;
     Ok(summary(&output, &answers))
 }
@@ -113,19 +114,19 @@ fn record(arguments: &Arguments, settings: &VerifiedSettings) -> Result<String, 
 /// The answers to these requests, one after the other.
 async fn ask(
     settings: &VerifiedSettings,
-    model: &VerifiedModel,
+    target: &VerifiedTarget,
     completions: &[CompletionRequest],
 ) -> Result<Vec<Captured>, String> {
     let mut answers = Vec::new();
     for completion in completions {
         say(format!(
             "asking {} ({})",
-            of(model),
+            of(target),
             kind(completion.stream)
         ));
-        let captured = capture(settings, model, completion).await;
+        let captured = capture(settings, target, completion).await;
         let captured =
-            captured.map_err(|error| format!("provider `{}`: {error}", model.provider.id))?;
+            captured.map_err(|error| format!("provider `{}`: {error}", target.provider.id))?;
         report(&captured);
         answers.push(captured);
     }
@@ -192,8 +193,8 @@ fn unwritable(file: &Path, error: &io::Error) -> String {
     }
 }
 
-fn of(model: &VerifiedModel) -> String {
-    format!("{} at {}", model.upstream_model, model.provider.id)
+fn of(target: &VerifiedTarget) -> String {
+    format!("{} at {}", target.upstream_model, target.provider.id)
 }
 
 fn kind(stream: bool) -> &'static str {

@@ -72,7 +72,7 @@ impl<'a> SupportedModels<'a> {
         let mut providers: Vec<Provider<'a>> = Vec::new();
         let mut told = Vec::new();
         for model in models {
-            let provider = model.provider.id.as_str();
+            let provider = model.first_target().provider.id.as_str();
             if !providers.iter().any(|known| known.id == provider) {
                 providers.push(Provider {
                     id: provider,

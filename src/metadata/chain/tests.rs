@@ -17,7 +17,15 @@ fn provider(kind: &str) -> VerifiedProvider {
     );
     let secrets = HashMap::from([("KEY".to_owned(), KEY.to_owned())]);
     let settings = Settings::from_toml(&toml).unwrap().verify(&secrets);
-    VerifiedProvider::clone(&settings.unwrap().models.get("m").unwrap().provider)
+    VerifiedProvider::clone(
+        &settings
+            .unwrap()
+            .models
+            .get("m")
+            .unwrap()
+            .first_target()
+            .provider,
+    )
 }
 
 fn map(lines: &[(&str, &str)]) -> HeaderMap {

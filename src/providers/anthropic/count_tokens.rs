@@ -8,7 +8,7 @@ use super::messages::{document, event::MessageReader};
 use crate::{
     completion::{CompletionRequest, TokenUsage, WireFormat},
     providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader, splice},
-    settings::VerifiedModel,
+    settings::VerifiedTarget,
 };
 
 /// `POST /messages/count_tokens` (API reference, "Count tokens in a Message", read November 2026).
@@ -20,7 +20,7 @@ impl Api for CountTokens {
         WireFormat::CountTokens
     }
 
-    fn path(&self, _: &VerifiedModel) -> Cow<'static, str> {
+    fn path(&self, _: &VerifiedTarget) -> Cow<'static, str> {
         Cow::Borrowed("/messages/count_tokens")
     }
 

@@ -15,7 +15,7 @@ use crate::{
     completion::{Answer, CompletionRequest, Conversation, TokenUsage, WireFormat},
     error::RequestError,
     providers::{Api, ApiTranslator, BadDocument, CallBody, DeltaReader, EventReader, splice},
-    settings::VerifiedModel,
+    settings::VerifiedTarget,
     translation::Losses,
 };
 
@@ -28,7 +28,7 @@ impl Api for Messages {
         WireFormat::Messages
     }
 
-    fn path(&self, _: &VerifiedModel) -> Cow<'static, str> {
+    fn path(&self, _: &VerifiedTarget) -> Cow<'static, str> {
         Cow::Borrowed("/messages")
     }
 

@@ -21,7 +21,7 @@ use crate::{
     completion::{Answer, CompletionRequest, Conversation, TokenUsage, WireFormat},
     error::RequestError,
     providers::{Api, ApiTranslator, BadDocument, CallBody, DeltaReader, EventReader},
-    settings::VerifiedModel,
+    settings::VerifiedTarget,
     translation::Losses,
 };
 
@@ -36,8 +36,8 @@ impl Api for ChatCompletions {
         WireFormat::ChatCompletions
     }
 
-    fn path(&self, model: &VerifiedModel) -> Cow<'static, str> {
-        paths::path("/chat/completions", model)
+    fn path(&self, target: &VerifiedTarget) -> Cow<'static, str> {
+        paths::path("/chat/completions", target)
     }
 
     fn pass_body(&self, request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes> {

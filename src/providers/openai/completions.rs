@@ -12,7 +12,7 @@ use super::{
 use crate::{
     completion::{CompletionRequest, TokenUsage, WireFormat},
     providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader},
-    settings::VerifiedModel,
+    settings::VerifiedTarget,
 };
 
 /// `POST /completions`.
@@ -24,8 +24,8 @@ impl Api for Completions {
         WireFormat::Completions
     }
 
-    fn path(&self, model: &VerifiedModel) -> Cow<'static, str> {
-        paths::path("/completions", model)
+    fn path(&self, target: &VerifiedTarget) -> Cow<'static, str> {
+        paths::path("/completions", target)
     }
 
     fn pass_body(&self, request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes> {

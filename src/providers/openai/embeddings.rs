@@ -11,7 +11,7 @@ use super::{
 use crate::{
     completion::{CompletionRequest, TokenUsage, WireFormat},
     providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader, splice},
-    settings::VerifiedModel,
+    settings::VerifiedTarget,
 };
 
 /// `POST /embeddings`.
@@ -23,8 +23,8 @@ impl Api for Embeddings {
         WireFormat::Embeddings
     }
 
-    fn path(&self, model: &VerifiedModel) -> Cow<'static, str> {
-        paths::path("/embeddings", model)
+    fn path(&self, target: &VerifiedTarget) -> Cow<'static, str> {
+        paths::path("/embeddings", target)
     }
 
     fn pass_body(&self, request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes> {

@@ -3,11 +3,11 @@
 use std::{borrow::Cow, fmt::Write};
 
 use super::presets::Paths;
-use crate::settings::VerifiedModel;
+use crate::settings::VerifiedTarget;
 
 /// The path of an API, such as `/chat/completions`, as this model's provider has it.
-pub(super) fn path(api: &'static str, model: &VerifiedModel) -> Cow<'static, str> {
-    let provider = &model.provider;
+pub(super) fn path(api: &'static str, target: &VerifiedTarget) -> Cow<'static, str> {
+    let provider = &target.provider;
     match (provider.preset.paths, &provider.api_version) {
         (Paths::Plain, _) => Cow::Borrowed(api),
         (Paths::Azure, None) => Cow::Owned(format!("/openai/v1{api}")),
@@ -16,7 +16,7 @@ pub(super) fn path(api: &'static str, model: &VerifiedModel) -> Cow<'static, str
             Cow::Owned(format!("/openai{api}?api-version={version}"))
         }
         (Paths::Azure, Some(version)) => {
-            let deployment = escaped(&model.upstream_model);
+            let deployment = escaped(&target.upstream_model);
             Cow::Owned(format!(
                 "/openai/deployments/{deployment}{api}?api-version={version}"
             ))
@@ -52,8 +52,8 @@ mod tests {
         );
         let settings = Settings::from_toml(&settings).unwrap();
         let settings = settings.verify(&HashMap::new()).unwrap();
-        let model = settings.models.get("m").unwrap();
-        format!("{}{}", model.provider.base_path, path(api, model))
+        let target = settings.models.get("m").unwrap().first_target();
+        format!("{}{}", target.provider.base_path, path(api, target))
     }
 
     #[test]

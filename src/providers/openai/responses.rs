@@ -11,7 +11,7 @@ use super::paths;
 use crate::{
     completion::{CompletionRequest, TokenUsage, WireFormat},
     providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader, splice},
-    settings::VerifiedModel,
+    settings::VerifiedTarget,
 };
 
 /// `POST /responses`.
@@ -23,8 +23,8 @@ impl Api for Responses {
         WireFormat::Responses
     }
 
-    fn path(&self, model: &VerifiedModel) -> Cow<'static, str> {
-        paths::path("/responses", model)
+    fn path(&self, target: &VerifiedTarget) -> Cow<'static, str> {
+        paths::path("/responses", target)
     }
 
     fn pass_body(&self, request: &CompletionRequest, call: CallBody<'_>) -> Vec<Bytes> {

@@ -28,7 +28,7 @@ use super::{
 use crate::{
     completion::{CompletionRequest, WireFormat},
     providers::{CallBody, outgoing_headers, protocol},
-    settings::{VerifiedModel, VerifiedSettings},
+    settings::{VerifiedSettings, VerifiedTarget},
     upstream::{
         UpstreamError,
         clocks::{Clock, ClockLengths},
@@ -89,11 +89,11 @@ impl From<UpstreamError> for CaptureError {
 /// See [`CaptureError`]. What breaks off after its head is no error: it is captured so.
 pub async fn capture(
     settings: &VerifiedSettings,
-    model: &VerifiedModel,
+    target: &VerifiedTarget,
     request: &CompletionRequest,
 ) -> Result<Captured, CaptureError> {
-    let provider = &model.provider;
-    let bytes = request_bytes(settings, model, request)?;
+    let provider = &target.provider;
+    let bytes = request_bytes(settings, target, request)?;
     let connection = connector::open(&settings.client_parts, &provider.id).await;
     let connection = connection.map_err(UpstreamError::from)?;
     let reader = AnswerReader::new(
@@ -117,20 +117,20 @@ pub async fn capture(
 /// answer says about it what it says to Herald.
 fn request_bytes(
     settings: &VerifiedSettings,
-    model: &VerifiedModel,
+    target: &VerifiedTarget,
     request: &CompletionRequest,
 ) -> Result<Vec<u8>, CaptureError> {
-    let provider = &model.provider;
+    let provider = &target.provider;
     let transport = settings.client_parts.endpoints.get(&provider.id);
     let unreachable = || UpstreamError::from(ConnectError::Unreachable);
     let transport = transport.ok_or_else(unreachable)?;
-    let api = protocol(&provider.kind).api(WireFormat::ChatCompletions, model);
+    let api = protocol(&provider.kind).api(WireFormat::ChatCompletions, target);
     let api = api.ok_or_else(unreachable)?;
     if api.format() != WireFormat::ChatCompletions {
         return Err(CaptureError::Format(api.format()));
     }
     let call = CallBody {
-        model: protocol(&provider.kind).model_name(model),
+        model: protocol(&provider.kind).model_name(target),
         stream: request.stream,
         ask_for_usage: provider.usage_request,
         terms: provider.terms,
@@ -140,7 +140,7 @@ fn request_bytes(
     let mut bytes = format!(
         "POST {}{} HTTP/1.1\r\nhost: {}\r\naccept-encoding: identity\r\ncontent-length: {length}\r\n",
         provider.base_path,
-        protocol(&provider.kind).path(api, model),
+        protocol(&provider.kind).path(api, target),
         transport.host_header(&provider.id),
     )
     .into_bytes();

@@ -8,16 +8,18 @@ use actix_web::http::{
 use crate::{
     error::respond::is_valid_retry_after,
     metadata::header_policy::{Dropped, Fate, Forwarded, KeyHeaderRules, Traced},
-    settings::{VerifiedModel, VerifiedProvider},
+    settings::{VerifiedProvider, VerifiedTarget},
     upstream::http_client::UpstreamHead,
 };
 
 /// Those that go out under `status`, Herald's own, to whom the model is served.
 #[must_use]
-pub fn take(model: &VerifiedModel, head: &UpstreamHead, status: StatusCode) -> Forwarded {
-    let provider = &*model.provider;
+pub fn take(target: &VerifiedTarget, head: &UpstreamHead, status: StatusCode) -> Forwarded {
+    let provider = &*target.provider;
     let is_unchanged = is_unchanged(provider, head, status);
-    let policy = provider.header_policy.for_key(model.key_headers.as_deref());
+    let policy = provider
+        .header_policy
+        .for_key(target.key_headers.as_deref());
     let mut taken = policy.forward(&head.headers, is_unchanged);
     let mut gate = ValueGate::new(provider);
     let mut keys = 0;
@@ -119,7 +121,7 @@ mod tests {
         let secrets = HashMap::from([("KEY".to_owned(), KEY.to_owned())]);
         let settings = Settings::from_toml(WRITTEN).unwrap();
         let settings = settings.verify(&secrets).unwrap();
-        let model = settings.models.get("m").unwrap();
+        let target = settings.models.get("m").unwrap().first_target();
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("retry-after", "soon"),
@@ -137,7 +139,7 @@ mod tests {
             headers,
         };
         for status in [head.status, StatusCode::SERVICE_UNAVAILABLE] {
-            let traced = trace(&model.provider, None, &head, status);
+            let traced = trace(&target.provider, None, &head, status);
             let why = |header: &str, value: &str| {
                 let is_it = |traced: &&Traced<'_>| traced.header == header && traced.value == value;
                 match traced.iter().find(is_it).unwrap().fate {
@@ -161,7 +163,7 @@ mod tests {
                     Fate::Dropped(_) => None,
                 })
                 .collect();
-            let taken = take(model, &head, status);
+            let taken = take(target, &head, status);
             assert_eq!(passing, taken.headers);
             assert_eq!((taken.invalid, taken.over_cap), (1, 0));
         }

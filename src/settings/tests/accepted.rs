@@ -84,10 +84,11 @@ fn the_recordings_are_served_when_nothing_is_defined() {
         ]
     );
     let model = settings.models.get("replay-tool-call").unwrap();
-    assert_eq!(model.upstream_model, "tool-call");
+    let target = model.first_target();
+    assert_eq!(target.upstream_model, "tool-call");
     assert_eq!(model.owned_by, "replay");
     assert_eq!(
-        model.provider.kind,
+        target.provider.kind,
         ProviderKind::Replay { recordings: None }
     );
     assert!(matches!(
@@ -178,7 +179,8 @@ fn a_provider_is_taken_apart() {
         &[("ACME_KEY", "k-123\n")],
     );
     let model = settings.models.get("acme/large v2").unwrap();
-    let provider = &model.provider;
+    let target = model.first_target();
+    let provider = &target.provider;
     assert_eq!(provider.kind, ProviderKind::OpenAi);
     assert_eq!(provider.base_path, "/v1");
     assert_eq!(provider.api_key.as_ref().unwrap().expose_secret(), "k-123");
@@ -189,8 +191,8 @@ fn a_provider_is_taken_apart() {
         (model.created, &model.owned_by[..]),
         (1_744_588_800, "Acme")
     );
-    assert_eq!(model.filter.drop_events, ["ping"]);
-    assert!(model.filter.usage && model.filter.logprobs && !model.filter.reasoning);
+    assert_eq!(target.filter.drop_events, ["ping"]);
+    assert!(target.filter.usage && target.filter.logprobs && !target.filter.reasoning);
     match transport(&settings, "acme") {
         Transport::Http { host, port } => assert_eq!((&host[..], *port), ("::1", 8000)),
         other => panic!("{other:?}"),

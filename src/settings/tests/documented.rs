@@ -165,7 +165,7 @@ fn the_examples_among_the_defaults_are_accepted() {
         ("HERALD_ADMIN_TOKEN", "0123456789abcdef"),
     ]);
     let settings = settings.verify(&secrets).unwrap();
-    let model = settings.models.get("gpt-4.1").unwrap();
-    assert_eq!(model.provider.headers.len(), 1);
+    let target = settings.models.get("gpt-4.1").unwrap().first_target();
+    assert_eq!(target.provider.headers.len(), 1);
     assert_eq!(settings.providers.len(), 6);
 }

@@ -1,7 +1,10 @@
 //! How much may be asked for of a model, by all and by one key, and how much may be open.
 
 use herald::{
-    limits::limit::{Limit, Scope},
+    limits::{
+        ceilings::CeilingSettings,
+        limit::{Limit, Scope},
+    },
     settings::{Auth, LimitBackend, OnBackendError, VerifiedModel},
 };
 
@@ -91,22 +94,25 @@ fn counting(known: &Known) -> Vec<Row> {
     rows
 }
 
-/// How many completions may be open, and how many of them wait: here, and at the provider.
+/// How many completions may be open, and how many of them wait: here, and at each provider.
 fn ceilings(known: &Known, model: &VerifiedModel) -> Vec<Row> {
-    let (all, provider) = (known.settings.upstream.ceilings, &*model.provider);
-    let own = provider.ceilings;
-    let each = [
-        ("max_open", all.open, own.open),
-        ("max_waiting", all.waiting, own.waiting),
-    ];
-    let rows = each.into_iter().map(|(name, of_all, of_provider)| {
+    let all = known.settings.upstream.ceilings;
+    let mut providers: Vec<_> = model.targets().map(|target| &*target.provider).collect();
+    providers.dedup_by_key(|provider| &provider.id);
+    let row = |name: &'static str, of: fn(&CeilingSettings) -> usize| {
         let place = known.place(&format!("upstream.{name}"));
-        let mut text = format!("{of_all} at all providers together, {place}");
-        if of_provider != usize::MAX {
-            let place = known.place(&format!("{}.{name}", provider.settings_key));
-            text.push_str(&format!("; {of_provider} at {}, {place}", provider.id));
+        let mut text = format!("{} at all providers together, {place}", of(&all));
+        for provider in &providers {
+            let own = of(&provider.ceilings);
+            if own != usize::MAX {
+                let place = known.place(&format!("{}.{name}", provider.settings_key));
+                text.push_str(&format!("; {own} at {}, {place}", provider.id));
+            }
         }
         Row::same(name, text)
-    });
-    rows.collect()
+    };
+    vec![
+        row("max_open", |ceilings| ceilings.open),
+        row("max_waiting", |ceilings| ceilings.waiting),
+    ]
 }

@@ -17,9 +17,9 @@ fn request(model: &str, stream: bool) -> CompletionRequest {
 async fn captured(name: &str, stream: bool) -> Result<Captured, CaptureError> {
     let settings = Settings::from_toml("").unwrap();
     let settings = settings.verify(&HashMap::new()).unwrap();
-    let model = settings.models.get(name).unwrap();
+    let target = settings.models.get(name).unwrap().first_target();
     let request = request(name, stream);
-    let captured = capture(&settings, model, &request);
+    let captured = capture(&settings, target, &request);
     LocalSet::new().run_until(captured).await
 }
 
@@ -55,8 +55,8 @@ async fn a_provider_of_another_format_is_not_asked_for_what_could_not_be_played(
         [[models]]\nid = \"m\"\ntargets = [{ provider = \"a\", model = \"claude\" }]\n";
     let settings = Settings::from_toml(settings).unwrap();
     let settings = settings.verify(&HashMap::new()).unwrap();
-    let model = settings.models.get("m").unwrap();
-    let refused = capture(&settings, model, &request("m", true)).await;
+    let target = settings.models.get("m").unwrap().first_target();
+    let refused = capture(&settings, target, &request("m", true)).await;
     let refused = refused.unwrap_err();
     assert_eq!(refused, CaptureError::Format(WireFormat::Messages));
     assert_eq!(
@@ -136,8 +136,8 @@ fn the_request_is_what_herald_would_send() {
     );
     let secrets = HashMap::from([("KEY".to_owned(), "sk-the-key".to_owned())]);
     let settings = settings.unwrap().verify(&secrets).unwrap();
-    let model = settings.models.get("mine").unwrap();
-    let bytes = request_bytes(&settings, model, &request("mine", true)).unwrap();
+    let target = settings.models.get("mine").unwrap().first_target();
+    let bytes = request_bytes(&settings, target, &request("mine", true)).unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let mut lines: Vec<_> = head.split("\r\n").collect();

@@ -17,7 +17,7 @@ fn provider() -> Arc<VerifiedProvider> {
     );
     let secrets = HashMap::from([("KEY".to_owned(), KEY.to_owned())]);
     let settings = settings.unwrap().verify(&secrets).unwrap();
-    Arc::clone(&settings.models.get("m").unwrap().provider)
+    Arc::clone(&settings.models.get("m").unwrap().first_target().provider)
 }
 
 fn scrubbed(status: u16, headers: &[(&str, &str)], chunks: &[&[u8]]) -> (Answer, Scrubbed) {
