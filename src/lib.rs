@@ -25,10 +25,12 @@ mod routes;
 
 pub mod dialects;
 
-// Admission: who is it, and how much?
+// Admission: who is it, how much, and who is asked?
 pub mod auth;
 
 pub mod limits;
+
+pub mod routing;
 
 // Our own words between dialects and providers, and JSON that keeps its bytes.
 pub mod completion;
