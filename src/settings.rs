@@ -39,6 +39,7 @@ mod outside;
 mod providers;
 mod reload;
 mod restart;
+mod routing;
 mod schema;
 mod secrets;
 mod server;
@@ -126,6 +127,8 @@ struct Sections {
     metadata: metadata::MetadataSection,
     sourcegraph: sourcegraph::SourcegraphSection,
     limits: limits::LimitsSection,
+    outliers: routing::OutliersSection,
+    headroom: routing::HeadroomSection,
     #[serde(default)]
     providers: Vec<providers::ProviderSection>,
     #[serde(default)]

@@ -80,6 +80,7 @@ impl Walk<'_, '_> {
             Some("object") => self.table(key, value, schema, default),
             Some("array") => self.list(key, value, schema, default),
             Some("integer") => self.number(key, value, schema, default),
+            Some("number") => self.share(key, value, schema, default),
             Some("boolean") => self.truth(key, value, schema, default),
             _ => self.text(key, value, schema, default),
         }
@@ -327,6 +328,7 @@ fn stand_in(schema: &Json) -> Value {
             }
             Some("array") => ValueKind::Array(Vec::new()),
             Some("integer") => ValueKind::I64(schema["minimum"].as_i64().unwrap_or(0)),
+            Some("number") => ValueKind::Float(schema["minimum"].as_f64().unwrap_or(0.0)),
             Some("boolean") => ValueKind::Boolean(false),
             _ => ValueKind::String(schema["x-minimum"].as_str().unwrap_or_default().to_owned()),
         }

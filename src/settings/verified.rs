@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     providers::ProviderId,
+    routing::{headroom::HeadroomRules, outliers::OutlierRules},
     upstream::{
         clocks::ClockLengths,
         http_client::{ClientParts, Transport},
@@ -66,6 +67,10 @@ pub struct VerifiedSettings {
     pub sourcegraph: SourcegraphSettings,
     /// Settings `[limits]`.
     pub limits: LimitSettings,
+    /// Settings `[outliers]`.
+    pub outliers: OutlierRules,
+    /// Settings `[headroom]`.
+    pub headroom: HeadroomRules,
     /// Settings `[[providers]]`, by id.
     pub providers: BTreeMap<ProviderId, Arc<VerifiedProvider>>,
     /// Settings `[[models]]`.
@@ -151,6 +156,8 @@ impl Sections {
             retry_after,
             sourcegraph: self.sourcegraph.verify(problems),
             limits: self.limits.verify(secrets, problems),
+            outliers: self.outliers.verify(problems),
+            headroom: self.headroom.verified(),
             providers,
             models,
             client_parts,

@@ -74,6 +74,41 @@ impl Walk<'_, '_> {
         Fits::Yes
     }
 
+    /// A number that may have decimals, between two bounds.
+    pub(super) fn share(
+        &mut self,
+        key: &str,
+        value: &mut Value,
+        schema: &Json,
+        default: Option<&Value>,
+    ) -> Fits {
+        let number = match &value.kind {
+            ValueKind::Float(number) => *number,
+            // As exact as a float can be: the bounds are small.
+            ValueKind::I64(number) => *number as f64,
+            ValueKind::String(text) if value.origin() == Some(ENVIRONMENT) => match text.parse() {
+                Ok(number) => number,
+                Err(_) => return self.mismatch(key, schema, default),
+            },
+            _ => return self.mismatch(key, schema, default),
+        };
+        let bound = |word: &str| schema[word].as_f64();
+        let (least, most) = (
+            bound("minimum").unwrap_or(0.0),
+            bound("maximum").unwrap_or(f64::MAX),
+        );
+        // What is no number at all (TOML has `nan`) is in no range either.
+        if !(least..=most).contains(&number) {
+            self.problems
+                .error(key, format!("must be from {least} to {most}, not {number}"))
+                .notes(default_note(schema, default))
+                .tell();
+            return Fits::No;
+        }
+        value.kind = ValueKind::Float(number);
+        Fits::Yes
+    }
+
     pub(super) fn truth(
         &mut self,
         key: &str,
@@ -137,6 +172,7 @@ impl Walk<'_, '_> {
                 Some("object") => "a table",
                 Some("array") => "a list",
                 Some("integer") => "a whole number",
+                Some("number") => "a number",
                 Some("boolean") => "true or false",
                 _ => "a string in quotes",
             });
@@ -180,6 +216,7 @@ fn default_note(schema: &Json, default: Option<&Value>) -> Option<String> {
     let written = match &default?.kind {
         ValueKind::String(text) => format!("{text:?}"),
         ValueKind::I64(number) => number.to_string(),
+        ValueKind::Float(number) => number.to_string(),
         ValueKind::Boolean(truth) => truth.to_string(),
         _ => return None,
     };

@@ -87,6 +87,26 @@ fn only_text_of_a_variable_becomes_a_number() {
 }
 
 #[test]
+fn a_share_is_a_number_with_decimals_or_without_within_its_range() {
+    let text = "[outliers]\nfailure_ratio = 1\nmax_ejected = 0.25\n";
+    let variables = [("HERALD__HEADROOM__BELOW", "0.05")];
+    let (settings, told) = checked(text, &variables);
+    assert_eq!(settings["outliers"]["failure_ratio"], 1.0);
+    assert_eq!(settings["outliers"]["max_ejected"], 0.25);
+    assert_eq!(settings["headroom"]["below"], 0.05);
+    assert_eq!(told, [""; 0]);
+    let text = "[outliers]\nfailure_ratio = inf\nmax_ejected = -0.5\n[headroom]\nbelow = \"0.5\"\n";
+    let (settings, told) = checked(text, &[]);
+    assert_eq!(settings["outliers"]["failure_ratio"], 0.5);
+    let keys = [
+        "headroom.below",
+        "outliers.failure_ratio",
+        "outliers.max_ejected",
+    ];
+    assert_eq!(told, keys);
+}
+
+#[test]
 fn a_variable_below_what_is_no_section_leaves_the_defaults_in_place() {
     let idle = ("HERALD__CLOCKS__IDLE", "90s");
     let (settings, told) = checked("clocks = \"60s\"", &[idle]);

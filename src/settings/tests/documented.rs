@@ -95,6 +95,7 @@ fn the_page_tells_the_defaults_as_they_are() {
             Some(Value::Table(table)) if table.is_empty() => "empty".to_owned(),
             Some(Value::String(text)) => format!("`\"{text}\"`"),
             Some(Value::Boolean(truth)) => format!("`{truth}`"),
+            Some(Value::Float(number)) => format!("`{number}`"),
             Some(value) => format!("`{}`", value.as_integer().unwrap()),
             // Items of lists: the example of a required key, or of one whose default is its absence
             // or the cheapest value of its type.
