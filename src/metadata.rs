@@ -10,12 +10,13 @@ pub mod request_headers;
 pub mod status_table;
 pub mod trace_context;
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use actix::Message;
 use bytes::Bytes;
 
 use crate::{
+    settings::VerifiedTarget,
     translation::Losses,
     upstream::{UpstreamError, http_client::UpstreamHead},
 };
@@ -34,10 +35,10 @@ pub struct UpstreamMetadata {
     pub head: Option<UpstreamHead>,
     /// What follows.
     pub opening: Opening,
+    /// Whose answer it is: that of the attempt that serves, or of the last that failed.
+    pub target: Arc<VerifiedTarget>,
     /// How long each step took.
     pub timings: Timings,
-    /// How many attempts were made, this one included.
-    pub attempts: u32,
     /// What of a document could not be carried to the client; of a stream it is not known yet.
     pub lost: Losses,
 }
@@ -45,32 +46,47 @@ pub struct UpstreamMetadata {
 impl UpstreamMetadata {
     /// A stream begins.
     #[must_use]
-    pub fn events(head: UpstreamHead, timings: Timings) -> Self {
-        Self::of(Some(head), timings, Opening::Events)
+    pub fn events(target: Arc<VerifiedTarget>, head: UpstreamHead, timings: Timings) -> Self {
+        Self::of(target, Some(head), timings, Opening::Events)
     }
 
     /// A document is here.
     #[must_use]
-    pub fn document(head: UpstreamHead, timings: Timings, document: Bytes, lost: Losses) -> Self {
+    pub fn document(
+        target: Arc<VerifiedTarget>,
+        head: UpstreamHead,
+        timings: Timings,
+        document: Bytes,
+        lost: Losses,
+    ) -> Self {
         Self {
             lost,
-            ..Self::of(Some(head), timings, Opening::Document(document))
+            ..Self::of(target, Some(head), timings, Opening::Document(document))
         }
     }
 
     /// The call failed, with or without an answer.
     #[must_use]
-    pub fn failed(head: Option<UpstreamHead>, timings: Timings, error: UpstreamError) -> Self {
-        Self::of(head, timings, Opening::Failed(error))
+    pub fn failed(
+        target: Arc<VerifiedTarget>,
+        head: Option<UpstreamHead>,
+        timings: Timings,
+        error: UpstreamError,
+    ) -> Self {
+        Self::of(target, head, timings, Opening::Failed(error))
     }
 
-    fn of(head: Option<UpstreamHead>, timings: Timings, opening: Opening) -> Self {
+    fn of(
+        target: Arc<VerifiedTarget>,
+        head: Option<UpstreamHead>,
+        timings: Timings,
+        opening: Opening,
+    ) -> Self {
         Self {
             head,
             opening,
+            target,
             timings,
-            // Each request is one attempt as yet.
-            attempts: 1,
             lost: Losses::default(),
         }
     }
@@ -95,6 +111,19 @@ impl fmt::Debug for Opening {
             Self::Failed(error) => f.debug_tuple("Failed").field(error).finish(),
         }
     }
+}
+
+/// An attempt that failed before the commit, and that another one followed.
+#[derive(Clone, Debug)]
+pub struct FailedAttempt {
+    /// Who was asked.
+    pub target: Arc<VerifiedTarget>,
+    /// The status of the answer, where one came.
+    pub received: Option<u16>,
+    /// Why it failed.
+    pub error: UpstreamError,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// How long the steps of the serving attempt took.

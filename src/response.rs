@@ -65,6 +65,7 @@ impl fmt::Debug for Answer {
 pub struct ResponseActor {
     answer: Option<oneshot::Sender<Answer>>,
     settings: Arc<VerifiedSettings>,
+    /// Who is asked first, and then whose answer it is.
     target: Arc<VerifiedTarget>,
     dialect: &'static dyn Dialect,
     record: Rc<RequestRecord>,
@@ -100,14 +101,7 @@ impl ResponseActor {
     fn answer_to(&mut self, metadata: UpstreamMetadata, ctx: &mut Context<Self>) -> Answer {
         let received = metadata.head.as_ref().map(|head| head.status.as_u16());
         let head = |rescue, opening: &Opening| {
-            ResponseHead::build(
-                &self.settings,
-                &self.target,
-                &metadata,
-                rescue,
-                opening,
-                &self.record,
-            )
+            ResponseHead::build(&self.settings, &metadata, rescue, opening, &self.record)
         };
         match &metadata.opening {
             Opening::Events => {
@@ -128,7 +122,7 @@ impl ResponseActor {
             },
             Opening::Failed(error) => {
                 let customs = self.dialect.customs();
-                let rescue = rescue_upstream(error, &self.target, received);
+                let rescue = rescue_upstream(error, &metadata.target, received);
                 let body = self.dialect.error_document(&rescue.report);
                 let head = head(Some(rescue), &metadata.opening);
                 Answer::Document {
@@ -180,6 +174,7 @@ impl Handler<UpstreamMetadata> for ResponseActor {
     fn handle(&mut self, metadata: UpstreamMetadata, ctx: &mut Self::Context) -> Self::Result {
         let sender = self.answer.take().ok_or(MetadataRefused)?;
         self.record.note_metadata(&metadata);
+        self.target = Arc::clone(&metadata.target);
         if self.target.provider.kind.is_herald() {
             let headers = metadata.head.as_ref().map(|head| &head.headers);
             let id = headers.and_then(chain::request_id);
@@ -214,6 +209,15 @@ mod tests {
         upstream::{http_client::UpstreamHead, messages::Tally},
     };
 
+    fn settings() -> Arc<VerifiedSettings> {
+        let settings = Settings::from_toml("").unwrap();
+        Arc::new(settings.verify(&HashMap::new()).unwrap())
+    }
+
+    fn target() -> Arc<VerifiedTarget> {
+        Arc::clone(settings().models.iter().next().unwrap().first_target())
+    }
+
     fn metadata(opening: Opening) -> UpstreamMetadata {
         let head = UpstreamHead {
             status: StatusCode::OK,
@@ -222,8 +226,8 @@ mod tests {
         UpstreamMetadata {
             head: Some(head),
             opening,
+            target: target(),
             timings: Timings::default(),
-            attempts: 1,
             lost: crate::translation::Losses::default(),
         }
     }
@@ -243,15 +247,12 @@ mod tests {
     }
 
     fn start() -> Started {
-        let settings = Settings::from_toml("").unwrap();
-        let settings = Arc::new(settings.verify(&HashMap::new()).unwrap());
-        let target = Arc::clone(settings.models.iter().next().unwrap().first_target());
         let record = RequestRecord::new("id".into(), "POST".into(), "/".into());
         let (answer, answered) = oneshot::channel();
         let actor = ResponseActor::new(
             answer,
-            settings,
-            target,
+            settings(),
+            target(),
             &ChatCompletions,
             Rc::clone(&record),
         )

@@ -19,6 +19,7 @@
 //! secret. Nothing downstream of [`Settings::verify`] checks a setting again.
 
 mod admin;
+mod attempts;
 mod auth;
 mod bounds;
 mod clocks;
@@ -62,6 +63,7 @@ use serde::Deserialize;
 use diagnostics::{Found, Problems};
 
 pub use admin::{AdminSettings, AdminToken};
+pub use attempts::{AttemptRules, RetryClass};
 pub use auth::Auth;
 pub use bounds::{StreamBounds, UpstreamBounds};
 pub use cors::{AllowedOrigins, Cors};
@@ -125,6 +127,7 @@ struct Sections {
     upstream: bounds::UpstreamSection,
     stream: bounds::StreamSection,
     metadata: metadata::MetadataSection,
+    attempts: attempts::AttemptsSection,
     sourcegraph: sourcegraph::SourcegraphSection,
     limits: limits::LimitsSection,
     outliers: routing::OutliersSection,

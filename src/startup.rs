@@ -27,6 +27,7 @@ use crate::{
     providers::replay::library::ReplayLibrary,
     reload::SettingsControl,
     routes,
+    routing::targets::Targets,
     settings::{Diagnostics, ServerSettings, Settings, VerifiedSettings},
     streams::Streams,
     telemetry::metrics::Metrics,
@@ -46,6 +47,7 @@ struct Shared {
     streams: Arc<Streams>,
     metrics: Arc<Metrics>,
     limits: Limits,
+    targets: Arc<Targets>,
     /// The generation in force, for those who wait for another.
     in_force: watch::Sender<u64>,
 }
@@ -63,6 +65,7 @@ impl Gateway {
                 streams: Arc::default(),
                 metrics: Arc::new(Metrics::new(limits.counters())),
                 limits,
+                targets: Arc::default(),
             }),
         }
     }
@@ -139,6 +142,12 @@ impl Gateway {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.shared.limits
+    }
+
+    /// What is known of the targets of all models, whatever settings come and go.
+    #[must_use]
+    pub fn targets(&self) -> &Arc<Targets> {
+        &self.shared.targets
     }
 
     /// The completions that are open.

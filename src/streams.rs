@@ -35,7 +35,7 @@ pub struct StreamDetails {
     pub id: Arc<str>,
     /// The generation of the settings that it runs under.
     pub generation: u64,
-    /// Who is asked.
+    /// Who is asked first.
     pub provider: String,
     /// For which model, by the name that clients use.
     pub model: String,
@@ -49,6 +49,8 @@ pub struct StreamDetails {
 #[derive(Debug)]
 pub struct OpenStream {
     details: StreamDetails,
+    /// Who is asked now.
+    provider: Mutex<String>,
     began: Instant,
     phase: AtomicU8,
     events: AtomicU64,
@@ -84,6 +86,7 @@ impl Streams {
             bytes: AtomicU64::default(),
             queue,
             cancelled: watch::Sender::new(false),
+            provider: Mutex::new(details.provider.clone()),
             details,
         });
         let id = Arc::clone(&stream.details.id);
@@ -137,6 +140,19 @@ impl OpenStream {
     #[must_use]
     pub fn details(&self) -> &StreamDetails {
         &self.details
+    }
+
+    /// Who is asked now, or serves.
+    #[must_use]
+    pub fn provider(&self) -> String {
+        let provider = self.provider.lock();
+        provider.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes that another one is asked.
+    pub fn note_provider(&self, provider: &str) {
+        let mut asked = self.provider.lock().unwrap_or_else(PoisonError::into_inner);
+        provider.clone_into(&mut asked);
     }
 
     /// When its model was known.

@@ -1,6 +1,7 @@
 //! The upstream side: one actor a request, which speaks to the provider.
 
 pub mod announcer;
+pub mod attempt;
 pub mod call;
 pub mod clocks;
 pub mod connector;
@@ -13,6 +14,7 @@ pub mod messages;
 mod outlet;
 pub mod request_body;
 pub mod sse_decoder;
+pub mod uncommitted;
 
 pub use error::UpstreamError;
 
@@ -21,15 +23,15 @@ use tracing::{Instrument, Span};
 
 use call::Call;
 
-/// Owns one call to a provider, from opening the connection to the end of the answer.
+/// Owns one call for a completion, from opening a connection to a provider to the end of the answer.
 ///
 /// Its life: *opening* (connect, send, wait for the head) → *held* (events are kept until commit) →
-/// *streaming* (events pass) → gone. It announces the metadata once, on the way out of *opening* or
+/// *streaming* (events pass) → gone; from *opening* and *held* the way may lead back to *opening*, at
+/// another target. It announces the metadata once, on the way out of *opening* or
 /// *held*; it reports [`CompletionFinished`](messages::CompletionFinished) once, at its end; both go
 /// to the response actor. All of it is one future on the worker's own thread, because awc's client
 /// lives there; when the client leaves, the future returns, and dropping it closes the provider's
 /// socket.
-#[derive(Debug)]
 pub struct UpstreamActor {
     call: Option<Call>,
     /// The span of whoever makes the actor: it starts in a task of its own, which has none.

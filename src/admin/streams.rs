@@ -60,7 +60,7 @@ impl From<&OpenStream> for StreamView {
                 .try_into()
                 .unwrap_or(u64::MAX),
             phase: open.phase(),
-            provider: details.provider.clone(),
+            provider: open.provider(),
             model: details.model.clone(),
             key: details.key.clone(),
             stream: details.stream,

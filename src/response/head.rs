@@ -17,11 +17,11 @@ use actix_web::{
 use crate::{
     error::respond::{Rescue, X_SHOULD_RETRY, proxy_error, retry_after},
     metadata::{
-        Opening, Timings, UpstreamMetadata,
+        FailedAttempt, Opening, Timings, UpstreamMetadata,
         chain::NextHop,
         proxy_status::{Member, PROXY_STATUS, proxy_status},
     },
-    settings::{VerifiedSettings, VerifiedTarget},
+    settings::VerifiedSettings,
     telemetry::request_record::RequestRecord,
     upstream::UpstreamError,
 };
@@ -33,6 +33,7 @@ pub(super) const X_UPSTREAM_TIME_TO_FIRST_TOKEN: HeaderName =
     HeaderName::from_static("x-upstream-time-to-first-token");
 pub(super) const X_HERALD_SETTINGS_GENERATION: HeaderName =
     HeaderName::from_static("x-herald-settings-generation");
+pub(super) const X_HERALD_ATTEMPTS: HeaderName = HeaderName::from_static("x-herald-attempts");
 pub(super) const X_HERALD_DROPPED: HeaderName = HeaderName::from_static("x-herald-dropped");
 pub(super) const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 /// Tells nginx in front of Herald not to collect the stream in its buffers.
@@ -57,12 +58,12 @@ impl ResponseHead {
     #[must_use]
     pub fn build(
         settings: &VerifiedSettings,
-        target: &VerifiedTarget,
         metadata: &UpstreamMetadata,
         rescue: Option<Rescue>,
         opening: &Opening,
         record: &RequestRecord,
     ) -> Self {
+        let target = &metadata.target;
         let provider = &target.provider;
         let status = rescue
             .as_ref()
@@ -103,6 +104,7 @@ impl ResponseHead {
         let what = told
             .model
             .unwrap_or_else(|| visible(&target.upstream_model));
+        let failed = record.failed_attempts();
         headers.push((X_UPSTREAM_PROVIDER, who));
         headers.push((X_UPSTREAM_MODEL, what));
         let first = metadata.timings.first_event;
@@ -113,8 +115,11 @@ impl ResponseHead {
         }
         headers.push((
             SERVER_TIMING,
-            server_timing(&metadata.timings, record.age(), &told.timings),
+            server_timing(&metadata.timings, record.age(), &failed, &told.timings),
         ));
+        if !failed.is_empty() {
+            headers.push((X_HERALD_ATTEMPTS, HeaderValue::from(failed.len() + 1)));
+        }
 
         let mut lost = record.lost();
         lost.join(&metadata.lost);
@@ -129,9 +134,14 @@ impl ResponseHead {
             Opening::Events | Opening::Document(_) => None,
         };
         // A chain tells of its Heralds when all is well too.
-        if error.is_some() || provider.kind.is_herald() || record.hops() > 0 {
+        if error.is_some() || !failed.is_empty() || provider.kind.is_herald() || record.hops() > 0 {
             let code = error.map(UpstreamError::code);
             let mut members = told.members;
+            members.extend(
+                failed.iter().enumerate().map(|(index, failed)| {
+                    of_failed_attempt(&settings.proxy_name, index + 1, failed)
+                }),
+            );
             members.push(Member {
                 next_hop: provider.kind.is_herald().then(|| provider.id.to_string()),
                 received: head.map(|head| head.status.as_u16()),
@@ -200,10 +210,32 @@ fn visible(name: &str) -> HeaderValue {
     HeaderValue::from_str(&text).expect("visible ASCII is a header value")
 }
 
+/// What Herald itself says of an attempt that another one followed.
+fn of_failed_attempt(name: &str, number: usize, failed: &FailedAttempt) -> Member {
+    let provider = &failed.target.provider.id;
+    let code = failed.error.code();
+    let details = format!("attempt {number}, {provider}: {code}");
+    Member {
+        received: failed.received,
+        ..Member::own(name, proxy_error(&failed.error), Some(&details))
+    }
+}
+
 /// W3C Server Timing, section 3: durations in milliseconds. `total` is Herald's own time to the head,
-/// `behind` what the Heralds of a chain told.
-fn server_timing(timings: &Timings, total: Duration, behind: &[(String, f64)]) -> HeaderValue {
+/// `failed` the attempts before the one that the others are of, `behind` what the Heralds of a chain told.
+fn server_timing(
+    timings: &Timings,
+    total: Duration,
+    failed: &[FailedAttempt],
+    behind: &[(String, f64)],
+) -> HeaderValue {
     let mut text = String::with_capacity(96);
+    for (index, failed) in failed.iter().enumerate() {
+        let (number, took) = (index + 1, failed.took.as_secs_f64() * 1000.0);
+        // An id is made of letters, digits, `-`, `_` and `.` alone.
+        let provider = &failed.target.provider.id;
+        let _ = write!(text, "attempt{number};dur={took:.1};desc=\"{provider}\", ");
+    }
     let steps = [
         ("connect", timings.connect),
         ("upstream-head", timings.head),
@@ -216,7 +248,11 @@ fn server_timing(timings: &Timings, total: Duration, behind: &[(String, f64)]) -
         .filter_map(|(name, length)| Some((name, millis(length?))));
     let behind = behind.iter().map(|(name, millis)| (&**name, *millis));
     for (name, millis) in own.chain(behind) {
-        let comma = if text.is_empty() { "" } else { ", " };
+        let comma = if text.is_empty() || text.ends_with(' ') {
+            ""
+        } else {
+            ", "
+        };
         // Writing to a string cannot fail.
         let _ = write!(text, "{comma}{name};dur={millis:.1}");
     }

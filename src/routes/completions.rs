@@ -27,24 +27,25 @@ use super::{
 };
 use crate::{
     delivery::{self, DeliveryStream},
-    dialects::{AnswerContext, Customs, Dialect},
+    dialects::{Customs, Dialect},
     error::{GatewayError, HeraldError, RequestError},
-    limits::{LimitError, reservation::Estimate},
+    limits::reservation::Estimate,
     metadata::chain,
     middleware::record_of,
-    providers::outgoing_headers,
     response::{
         Answer, ResponseActor, document_body::DocumentBody, metadata_event::metadata_event,
         sse_body::SseBody,
     },
-    settings::{ClientKey, VerifiedSettings, VerifiedTarget},
+    routing::route::{Journey, Route},
+    settings::VerifiedSettings,
     startup::Worker,
     streams::{StopSignal, StreamDetails},
-    translation::Passage,
     upstream::{
         UpstreamActor,
         announcer::Announcer,
-        call::{Call, CallPlan, X_TIMEOUT_MS},
+        attempt::X_TIMEOUT_MS,
+        call::{Call, CallTerms},
+        uncommitted::Uncommitted,
     },
 };
 
@@ -92,54 +93,56 @@ pub(super) async fn answer(
     } else {
         admitted.model(&completion.model)?
     };
-    let target = for_key(model.first_target(), admitted.key.as_deref());
-    record.note_route(settings.generation, &target, completion.stream);
-
     let mut clocks = settings.clocks;
     let most = admitted.key.as_ref().and_then(|key| key.total);
     clocks.total = client_total(
         request,
         most.map_or(clocks.total, |most| most.min(clocks.total)),
     )?;
-    let about = AnswerContext {
-        id: record.id(),
-        model: &target.upstream_model,
-        created: seconds_since_1970(),
-    };
-    let passage = Passage::find(dialect, &completion, &target, about)?;
-    record.note_lost(&passage.lost);
     let asks_for_metadata = asks_for_metadata_event(customs, request)?;
-    let headers = outgoing_headers(&target.provider, request.headers(), completion.stream);
     let worker = request
         .app_data::<Worker>()
         .ok_or(GatewayError::NotMounted)?;
 
     let limits = admitted.gateway.limits();
     let metrics = admitted.gateway.metrics();
-    let count = |error: LimitError| {
-        metrics.refused(&error);
-        error
+    let prompt_bytes = completion.body.len();
+    let journey = Journey {
+        gateway: admitted.gateway.clone(),
+        settings: Arc::clone(settings),
+        key: admitted.key.clone(),
+        dialect,
+        completion: completion.clone(),
+        created: seconds_since_1970(),
+        request: request.clone(),
+        record: Rc::clone(&record),
     };
-    let entered = limits.enter(settings, &target.provider);
-    let (open, waiting) = entered.map_err(count)?;
+    // A prompt may be megabytes long, a stream half an hour: only the route needs it, until the commit.
+    completion.body = Bytes::new();
+    let mut route = Route::new(model, journey);
+    let first = route.first().inspect_err(|error| {
+        if let HeraldError::Limit(error) = error {
+            metrics.refused(error);
+        }
+    })?;
     let answer_tokens = completion
         .max_tokens
         .unwrap_or(settings.limits.answer_tokens);
     let answer_tokens = answer_tokens.saturating_mul(completion.choices.into());
-    let estimate = Estimate::new(completion.body.len(), answer_tokens);
+    let estimate = Estimate::new(prompt_bytes, answer_tokens);
     let reserved = limits
         .reserve(&settings.limits, admitted.limits(model), estimate)
         .await
-        .map_err(count)?;
-    record.hold(open, reserved);
+        .inspect_err(|error| metrics.refused(error))?;
+    record.hold(reserved);
 
     let bounds = settings.stream;
     let (deliveries, delivered) = delivery::channel(bounds.queue_events, bounds.queue_bytes);
     let details = StreamDetails {
         id: record.id().into(),
         generation: settings.generation,
-        provider: target.provider.id.to_string(),
-        model: target.model.clone(),
+        provider: first.target.provider.id.to_string(),
+        model: model.id.clone(),
         key: admitted.key.as_ref().map(|key| key.id.clone()),
         stream: completion.stream,
     };
@@ -147,34 +150,29 @@ pub(super) async fn answer(
     let stream = Arc::clone(registration.stream());
     record.keep_open(registration);
     let (answer, answered) = oneshot::channel();
-    // A prompt may be megabytes long, a stream half an hour: only the call's body is still needed.
-    completion.body = Bytes::new();
     let response = ResponseActor::new(
         answer,
         Arc::clone(settings),
-        Arc::clone(&target),
+        Arc::clone(&first.target),
         dialect,
         Rc::clone(&record),
     )
     .start();
+    let announcer = Announcer::new(response.clone().recipient(), deliveries);
+    record.note_attempt();
     UpstreamActor::new(Call {
-        plan: CallPlan {
+        stop: StopSignal::new(admitted.gateway.drain().watch(), &stream),
+        terms: CallTerms {
             http_client: worker.http_client(&admitted.gateway, settings),
             settings: Arc::clone(settings),
-            target,
             request: completion,
-            api: passage.api,
-            body: passage.body,
-            translation: passage.translation,
-            headers,
+            dialect,
             clocks,
             started,
-            waiting: Some(waiting),
-            dialect,
-            stop: StopSignal::new(admitted.gateway.drain().watch(), &stream),
             stream,
         },
-        announcer: Announcer::new(response.clone().recipient(), deliveries),
+        first,
+        uncommitted: Uncommitted::new(announcer, route),
         finished: response.recipient(),
     })
     .start();
@@ -204,19 +202,6 @@ pub(super) async fn answer(
 fn seconds_since_1970() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
-}
-
-/// The model as this key sees it: what its own filter drops, is dropped as well, and its own header
-/// rules stand behind the provider's.
-fn for_key(target: &Arc<VerifiedTarget>, key: Option<&ClientKey>) -> Arc<VerifiedTarget> {
-    match key {
-        Some(key) if !key.filter.is_empty() || key.headers.is_some() => Arc::new(VerifiedTarget {
-            filter: target.filter.joined(&key.filter),
-            key_headers: key.headers.clone(),
-            ..VerifiedTarget::clone(target)
-        }),
-        _ => Arc::clone(target),
-    }
 }
 
 /// Reads the request's body under its bound and its clock.

@@ -21,6 +21,9 @@ use crate::{
     suggest::{did_you_mean, listed},
 };
 
+/// Most targets of a model.
+const MAX_TARGETS: usize = 64;
+
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TargetSection {
@@ -86,13 +89,12 @@ pub(super) fn verify(
 ) -> Option<Vec<Vec<Arc<VerifiedTarget>>>> {
     let at = format!("{}.targets", model.key);
     if targets.is_empty() {
-        let problem = "must have one target: [{ provider = \"…\", model = \"…\" }]";
+        let problem = "must have a target: [{ provider = \"…\", model = \"…\" }]";
         problems.at(&at, problem);
         return None;
     }
-    if targets.len() > 1 {
-        let many = targets.len();
-        let problem = format!("has {many} targets, and falling back is not built yet: keep one");
+    if targets.len() > MAX_TARGETS {
+        let problem = format!("has {} targets, more than {MAX_TARGETS}", targets.len());
         problems.at(&at, problem);
         return None;
     }

@@ -7,9 +7,9 @@ use std::{
 };
 
 use super::{
-    AdminSettings, Auth, Cors, Diagnostics, EffectiveSettings, LimitSettings, LogSettings, Models,
-    ReloadSettings, SecretSource, Sections, ServerSettings, ServerTls, Settings, Severity,
-    SourcegraphSettings, StreamBounds, UpstreamBounds, VerifiedProvider, auth,
+    AdminSettings, AttemptRules, Auth, Cors, Diagnostics, EffectiveSettings, LimitSettings,
+    LogSettings, Models, ReloadSettings, SecretSource, Sections, ServerSettings, ServerTls,
+    Settings, Severity, SourcegraphSettings, StreamBounds, UpstreamBounds, VerifiedProvider, auth,
     bounds::ProxySource,
     diagnostics::Problems,
     keys,
@@ -57,6 +57,8 @@ pub struct VerifiedSettings {
     pub upstream: UpstreamBounds,
     /// Settings `[stream]`.
     pub stream: StreamBounds,
+    /// Settings `[attempts]`.
+    pub attempts: AttemptRules,
     /// Herald's name in `Proxy-Status`: a letter, then up to 63 of `a-z`, digits, `.`, `_` and `-`. Setting
     /// `metadata.proxy_name`, default `herald`.
     pub proxy_name: Arc<str>,
@@ -152,6 +154,7 @@ impl Sections {
             heartbeat,
             upstream: self.upstream.verified(),
             stream: self.stream.verified(),
+            attempts: self.attempts.verify(problems),
             proxy_name: self.metadata.proxy_name(),
             retry_after,
             sourcegraph: self.sourcegraph.verify(problems),

@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use actix_web::http::StatusCode;
 
 use super::request_record::Outcome;
-use crate::{settings::ClientKey, streams::Phase, upstream::messages::Tally};
+use crate::{
+    metadata::FailedAttempt, settings::ClientKey, streams::Phase, upstream::messages::Tally,
+};
 
 /// All that is known of a request that is over. It holds no header, no prompt and no completion.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(super) struct FinishedRequest<'a> {
     pub(super) next_request_id: Option<String>,
     pub(super) served: Option<&'a Served>,
     pub(super) attempts: u32,
+    /// Those of them that others followed.
+    pub(super) failed_attempts: &'a [FailedAttempt],
     pub(super) time_to_head: Option<Duration>,
     pub(super) duration: Duration,
     pub(super) bytes: u64,
@@ -72,6 +76,7 @@ impl FinishedRequest<'_> {
             stream = served.map(|served| served.stream),
             settings_generation = served.map(|served| served.generation),
             attempts = served.map(|_| self.attempts),
+            failed_attempts = failures(self.failed_attempts),
             time_to_head_ms = millis(self.time_to_head),
             time_to_first_event_ms = millis(tally.time_to_first_event),
             duration_ms = millis(Some(self.duration)),
@@ -94,6 +99,14 @@ impl FinishedRequest<'_> {
 fn labels(labels: &BTreeMap<String, String>) -> Option<String> {
     let pairs = labels.iter().map(|(name, value)| format!("{name}={value}"));
     (!labels.is_empty()).then(|| pairs.collect::<Vec<_>>().join(","))
+}
+
+/// The attempts that others followed as the line has them: `a:upstream_refused,b:upstream_overloaded`.
+fn failures(failed: &[FailedAttempt]) -> Option<String> {
+    let told = failed
+        .iter()
+        .map(|failed| format!("{}:{}", failed.target.provider.id, failed.error.code()));
+    (!failed.is_empty()).then(|| told.collect::<Vec<_>>().join(","))
 }
 
 /// A count that is told only where there is something to tell.

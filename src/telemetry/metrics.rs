@@ -11,18 +11,21 @@ mod exposition;
 mod labels;
 mod limits;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Unit,
 };
 
-use crate::limits::{
-    LimitError,
-    ceilings::Ceiling,
-    counters::Counters,
-    limit::{Measure, Scope},
+use crate::{
+    error::Origin,
+    limits::{
+        LimitError,
+        ceilings::Ceiling,
+        counters::Counters,
+        limit::{Measure, Scope},
+    },
 };
 
 pub use exposition::TextFormat;
@@ -48,6 +51,7 @@ pub struct Metrics {
     failures: Count<(Target, Failure)>,
     responses: Count<StatusPair>,
     attempts: Count<Target>,
+    failed_attempts: Count<(Target, Failure)>,
     expired_clocks: Count<(Target, Clock)>,
     holds: Count<(Target, HoldEnded)>,
     client_disconnects: Count<(Target, PhaseLabel)>,
@@ -103,6 +107,10 @@ impl Metrics {
                 "Requests that are over, by Herald's status and the provider's",
             ),
             attempts: c.count("attempts", "Attempts at a provider"),
+            failed_attempts: c.count(
+                "failed_attempts",
+                "Attempts that others followed, by why they failed",
+            ),
             expired_clocks: c.count(
                 "expired_clocks",
                 "Requests that a clock ended, by the clock",
@@ -242,7 +250,18 @@ impl Metrics {
 
     fn record_completion(&self, request: &FinishedRequest<'_>, target: &Target) {
         let tally = &request.tally;
-        add(&self.attempts, target.clone(), request.attempts.into());
+        let failed = request.failed_attempts;
+        let last = u64::from(request.attempts).saturating_sub(failed.len() as u64);
+        add(&self.attempts, target.clone(), last);
+        for failed in failed {
+            let target = Target {
+                provider: failed.target.provider.id.as_str().into(),
+                model: Arc::clone(&target.model),
+            };
+            let failure = Failure::new(failed.error.code(), Origin::Upstream);
+            add(&self.failed_attempts, target.with(failure), 1);
+            add(&self.attempts, target, 1);
+        }
         add(&self.events, target.clone(), tally.events);
         for (change, count) in [
             (Change::EMPTY_DROPPED, tally.empty_events),

@@ -25,7 +25,7 @@ use crate::{
         ceilings::OpenPermit,
         reservation::{Reservation, tokens_of},
     },
-    metadata::UpstreamMetadata,
+    metadata::{FailedAttempt, UpstreamMetadata},
     settings::{ClientKey, VerifiedTarget},
     streams::Registration,
     translation::Losses,
@@ -98,6 +98,7 @@ pub struct RequestRecord {
     hops: Cell<usize>,
     next_request_id: RefCell<Option<String>>,
     attempts: Cell<u32>,
+    failed_attempts: RefCell<Vec<FailedAttempt>>,
     /// Over the caps, and invalid.
     lost_headers: Cell<(usize, usize)>,
     lost: RefCell<Losses>,
@@ -108,7 +109,8 @@ pub struct RequestRecord {
     registration: OnceCell<Registration>,
     /// Where it is counted; nowhere outside of a gateway.
     metrics: OnceCell<Arc<Metrics>>,
-    held: RefCell<Option<(OpenPermit, Reservation)>>,
+    open: RefCell<Option<OpenPermit>>,
+    reserved: RefCell<Option<Reservation>>,
 }
 
 impl RequestRecord {
@@ -132,13 +134,15 @@ impl RequestRecord {
             hops: Cell::default(),
             next_request_id: RefCell::default(),
             attempts: Cell::default(),
+            failed_attempts: RefCell::default(),
             lost_headers: Cell::default(),
             lost: RefCell::default(),
             tally: Cell::default(),
             running: RefCell::default(),
             registration: OnceCell::default(),
             metrics: OnceCell::default(),
-            held: RefCell::default(),
+            open: RefCell::default(),
+            reserved: RefCell::default(),
         })
     }
 
@@ -192,18 +196,23 @@ impl RequestRecord {
         self.served.borrow().is_some()
     }
 
-    /// Keeps what the request holds of its limits until its end, which gives it back.
-    pub fn hold(&self, open: OpenPermit, reserved: Reservation) {
-        *self.held.borrow_mut() = Some((open, reserved));
+    /// Keeps the request's place among those that are open at a provider until its end, or until it is
+    /// given up for one at another provider.
+    pub fn hold_open(&self, open: Option<OpenPermit>) {
+        *self.open.borrow_mut() = open;
+    }
+
+    /// Keeps what the request holds of its limits until its end, which settles it.
+    pub fn hold(&self, reserved: Reservation) {
+        *self.reserved.borrow_mut() = Some(reserved);
     }
 
     /// `RateLimit-Policy` and `RateLimit`, where a limit of ours applies.
     #[must_use]
     pub fn limit_headers(&self) -> Vec<(HeaderName, HeaderValue)> {
-        let held = self.held.borrow();
-        held.as_ref()
-            .map(|(_, reserved)| reserved.headers())
-            .unwrap_or_default()
+        let reserved = self.reserved.borrow();
+        let headers = reserved.as_ref().map(Reservation::headers);
+        headers.unwrap_or_default()
     }
 
     /// What the request came to in tokens: what the provider told; else the prompt's estimate and what
@@ -230,7 +239,28 @@ impl RequestRecord {
     pub fn note_metadata(&self, metadata: &UpstreamMetadata) {
         self.upstream_status
             .set(metadata.head.as_ref().map(|head| head.status.as_u16()));
-        self.attempts.set(metadata.attempts);
+    }
+
+    /// Notes that an attempt begins.
+    pub fn note_attempt(&self) {
+        self.attempts.set(self.attempts.get() + 1);
+    }
+
+    /// How many attempts have begun.
+    #[must_use]
+    pub fn attempts(&self) -> u32 {
+        self.attempts.get()
+    }
+
+    /// Notes an attempt that another one follows.
+    pub fn note_failed_attempt(&self, failed: FailedAttempt) {
+        self.failed_attempts.borrow_mut().push(failed);
+    }
+
+    /// The attempts before the one that serves, or that was the last, in their order.
+    #[must_use]
+    pub fn failed_attempts(&self) -> Vec<FailedAttempt> {
+        self.failed_attempts.borrow().clone()
     }
 
     /// Notes how many Heralds the request had passed before this one.
@@ -259,9 +289,9 @@ impl RequestRecord {
         self.lost_headers.set((over_cap, invalid));
     }
 
-    /// Notes what of the request could not be carried to its provider.
-    pub fn note_lost(&self, lost: &Losses) {
-        self.lost.borrow_mut().join(lost);
+    /// Notes what of the request could not be carried to the provider that is asked now.
+    pub fn note_lost(&self, lost: Losses) {
+        *self.lost.borrow_mut() = lost;
     }
 
     /// What of the request could not be carried to its provider.
@@ -322,7 +352,7 @@ impl RequestRecord {
 impl Drop for RequestRecord {
     fn drop(&mut self) {
         let outcome = self.outcome();
-        if let Some((_, mut reserved)) = self.held.take() {
+        if let Some(mut reserved) = self.reserved.take() {
             let spent = self.spent_tokens(outcome, reserved.estimate().prompt);
             reserved.settle(spent);
         }
@@ -331,6 +361,7 @@ impl Drop for RequestRecord {
         }
         let served = self.served.borrow();
         let key = self.key.borrow();
+        let failed_attempts = self.failed_attempts.take();
         // Gone from the open streams before anybody reads that it is over.
         let registration = self.registration.take();
         let phase = registration.map(|registration| registration.stream().phase());
@@ -345,6 +376,7 @@ impl Drop for RequestRecord {
             next_request_id: self.next_request_id.take(),
             served: served.as_ref(),
             attempts: self.attempts.get(),
+            failed_attempts: &failed_attempts,
             time_to_head: self.time_to_head.get(),
             duration: self.age(),
             bytes: self.bytes.get(),

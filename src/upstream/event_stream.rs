@@ -1,6 +1,9 @@
 //! The event pump: bytes → events → hold → client, under the clocks, to a truthful end.
 
-use std::pin::{Pin, pin};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, future::poll_immediate};
@@ -8,14 +11,15 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 
 use super::{
     UpstreamError,
-    announcer::Announcer,
-    call::{Answered, CallPlan, Opened},
+    announcer::EventSender,
+    attempt::{AttemptPlan, Attempted, Failure, Opened},
     clocks::{AnswerClocks, Clock, Due},
     hold::{HeldEvents, HoldEnd},
     http_client::UpstreamBody,
     messages::{Tally, UpstreamEnd},
     outlet::{Held, NotTaken, Outlet, Stop},
     sse_decoder::{SseDecoder, SseEvent},
+    uncommitted::Uncommitted,
 };
 use crate::{
     completion::{CompletionEvent, EventKind},
@@ -24,12 +28,13 @@ use crate::{
     event_filter::EventFilter,
     metadata::{UpstreamMetadata, chain::NextHop, clean_text},
     providers::{self, EventReader},
+    routing::outliers::AttemptResult,
     streams::Phase,
 };
 
 /// One answer that is an event stream, from its head to its end.
 pub(super) struct EventStream {
-    plan: CallPlan,
+    plan: AttemptPlan,
     /// `None` once the provider is let go.
     body: Option<UpstreamBody>,
     decoder: SseDecoder,
@@ -62,27 +67,28 @@ enum Flow {
 }
 
 impl EventStream {
-    pub(super) fn new(plan: CallPlan, opened: Opened, announcer: Announcer) -> Self {
+    pub(super) fn new(plan: AttemptPlan, opened: Opened, uncommitted: Uncommitted) -> Self {
         let Opened {
             head,
             body,
             timings,
             head_at,
         } = opened;
-        let clocks = AnswerClocks::start(plan.clocks, head_at, plan.started + plan.clocks.total);
-        let settings = &plan.settings;
+        let (terms, attempt) = (&plan.terms, &plan.attempt);
+        let clocks = AnswerClocks::start(terms.clocks, head_at, terms.total_at());
+        let settings = &terms.settings;
         let held = HeldEvents::new(settings.stream.held_events, settings.stream.held_bytes);
-        let hide_usage = plan.target.provider.usage_request && !plan.request.wants_usage;
+        let hide_usage = attempt.target.provider.usage_request && !terms.request.wants_usage;
         Self {
             decoder: SseDecoder::new(settings.upstream.max_event_bytes),
-            reader: plan.api.event_reader(&plan.request),
-            filter: EventFilter::new(plan.dialect, &plan.target.filter, hide_usage),
+            reader: attempt.api.event_reader(&terms.request),
+            filter: EventFilter::new(terms.dialect, &attempt.target.filter, hide_usage),
             timer: Box::pin(sleep_until(clocks.next().0)),
             received: head.status.as_u16(),
-            behind: NextHop::read(&plan.target.provider, &head.headers)
+            behind: NextHop::read(&attempt.target.provider, &head.headers)
                 .and_then(|hop| hop.origin_of_event()),
             outlet: Outlet::Held(Box::new(Held {
-                announcer,
+                uncommitted,
                 head,
                 timings,
                 events: held,
@@ -95,39 +101,67 @@ impl EventStream {
         }
     }
 
-    /// Pumps until the provider ended, failed, or the client takes no more; tells the client which.
-    /// The rest of the body comes back where the provider ended well.
-    pub(super) async fn relay(mut self) -> Answered {
+    /// Pumps until the provider ended, failed, or the client takes no more; tells the client which, but
+    /// of a failure before the commit. The rest of the body comes back where the provider ended well.
+    pub(super) async fn relay(mut self) -> Attempted {
         let pumped = self.pump().await;
         if !matches!(pumped, Err(Stop::NotTaken(NotTaken::Left))) {
-            self.plan.stream.reach(Phase::Ending);
+            self.plan.terms.stream.reach(Phase::Ending);
         }
         let stop = match pumped {
             Ok(()) => self.close().await.err().map(Stop::NotTaken),
             Err(stop) => Some(stop),
         };
         self.tally.replaced_utf8 = self.decoder.replaced_utf8();
-        if let Some(translation) = &self.plan.translation {
+        if let Some(translation) = &self.plan.attempt.translation {
             self.tally.lost_parts = translation.lost().names().len();
         }
         let Some(stop) = stop else {
-            return (UpstreamEnd::Completed, self.tally, self.body);
+            return Attempted::Answered((UpstreamEnd::Completed, self.tally, self.body));
         };
         // The provider is let go before a client is told who may be slow to listen.
         self.body = None;
+        if let Stop::Failed(error) | Stop::ToldItself(error) = &stop {
+            self.plan.note_failure(error);
+        }
         let (told, error) = match stop {
-            Stop::Failed(error) => (self.tell(&error).await, Some(error)),
+            Stop::Failed(error) => match std::mem::replace(&mut self.outlet, Outlet::Closed) {
+                Outlet::Held(held) => return self.failed(*held, error),
+                Outlet::Open(sender) => (self.tell(sender, &error).await, Some(error)),
+                Outlet::Closed => (Ok(()), Some(error)),
+            },
             Stop::ToldItself(error) => (self.close().await, Some(error)),
             Stop::NotTaken(reason) => (Err(reason), None),
         };
         let end = match (told, error) {
             (Ok(()), Some(error)) => UpstreamEnd::Failed(error),
             (Err(NotTaken::Stalled), _) => {
-                UpstreamEnd::ClientStalled(self.plan.clocks.client_write)
+                UpstreamEnd::ClientStalled(self.plan.terms.clocks.client_write)
             }
             (Err(NotTaken::Left) | Ok(()), _) => UpstreamEnd::ClientLeft,
         };
-        (end, self.tally, None)
+        Attempted::Answered((end, self.tally, None))
+    }
+
+    /// It failed before the commit: whatever was held is let go, and the client is still to be told.
+    fn failed(self, held: Held, error: UpstreamError) -> Attempted {
+        let Held {
+            uncommitted,
+            head,
+            timings,
+            ..
+        } = held;
+        let tally = Tally {
+            hold: Some(HoldEnd::Failed),
+            ..self.tally
+        };
+        Attempted::Failed(Box::new(Failure {
+            uncommitted,
+            head: Some(head),
+            timings,
+            tally,
+            error,
+        }))
     }
 
     async fn pump(&mut self) -> Result<(), Stop> {
@@ -154,7 +188,7 @@ impl EventStream {
         let now = Instant::now();
         match self.clocks.next() {
             (at, Due::Expired(clock)) if at <= now => {
-                return Err(self.plan.clocks.expired(clock).into());
+                return Err(self.plan.terms.clocks.expired(clock).into());
             }
             (at, Due::Commit) if at <= now => self.commit(HoldEnd::Clock).await?,
             _ => {}
@@ -192,7 +226,7 @@ impl EventStream {
     }
 
     fn next_raw(&mut self) -> Result<Option<SseEvent>, UpstreamError> {
-        let limit = self.plan.settings.upstream.max_event_bytes;
+        let limit = self.plan.terms.settings.upstream.max_event_bytes;
         self.decoder
             .next_event()
             .map_err(|_| UpstreamError::EventTooLarge { limit })
@@ -202,7 +236,7 @@ impl EventStream {
         self.tally.usage = event.usage.or(self.tally.usage);
         match event.kind {
             EventKind::Error(error) => {
-                let protocol = providers::protocol(&self.plan.target.provider.kind);
+                let protocol = providers::protocol(&self.plan.attempt.target.provider.kind);
                 let mut error = protocol.complete_error(*error, &event.raw.data);
                 // Another Herald passes an event of its provider's as it came.
                 let behind = || self.behind.clone().map(Box::new);
@@ -217,12 +251,13 @@ impl EventStream {
             EventKind::Content if !self.has_content => {
                 self.has_content = true;
                 self.clocks.content();
-                self.tally.time_to_first_event = Some(Instant::now() - self.plan.started);
+                self.plan.note_result(AttemptResult::Succeeded);
+                self.tally.time_to_first_event = Some(Instant::now() - self.plan.terms.started);
             }
             EventKind::Content | EventKind::Preamble | EventKind::Usage => {}
         }
         let is_content = event.kind == EventKind::Content;
-        match &mut self.plan.translation {
+        match &mut self.plan.attempt.translation {
             None => {
                 if let Some(raw) = self.filter.apply(event) {
                     self.put(raw, is_content).await?;
@@ -231,7 +266,7 @@ impl EventStream {
             Some(translation) => {
                 let events = translation.event(&event.raw);
                 let events = events.map_err(|_| UpstreamError::BadEvent)?;
-                let limit = self.plan.settings.upstream.max_body_bytes;
+                let limit = self.plan.terms.settings.upstream.max_body_bytes;
                 if translation.held_bytes() > limit {
                     return Err(UpstreamError::BodyTooLarge { limit }.into());
                 }
@@ -262,8 +297,11 @@ impl EventStream {
     /// The provider has said all, with a marker or without one. What is translated ends in the
     /// client's own way; else its marker passes, and none is made up.
     async fn end(&mut self, marker: Option<SseEvent>) -> Result<(), Stop> {
+        if !self.has_content {
+            self.plan.note_result(AttemptResult::Succeeded);
+        }
         self.commit(HoldEnd::End).await?;
-        let last = match &mut self.plan.translation {
+        let last = match &mut self.plan.attempt.translation {
             None => marker
                 .map(|marker| self.filter.apply_to_end(marker))
                 .into_iter()
@@ -280,10 +318,15 @@ impl EventStream {
     /// provider's own words go out as they came, unless they hold what no client may see.
     async fn pass_error(&mut self, raw: SseEvent, error: UpstreamError) -> Result<Stop, Stop> {
         let is_held = matches!(self.outlet, Outlet::Held(_));
-        let is_fit = self.plan.translation.is_none()
-            && self.plan.dialect.is_error_event(&raw)
+        let is_fit = self.plan.attempt.translation.is_none()
+            && self.plan.terms.dialect.is_error_event(&raw)
             && !clean_text::holds_markup_or_secret(&raw.data)
-            && !self.plan.target.provider.repeats_key(raw.data.as_bytes());
+            && !self
+                .plan
+                .attempt
+                .target
+                .provider
+                .repeats_key(raw.data.as_bytes());
         if is_held || !is_fit {
             return Ok(Stop::Failed(error));
         }
@@ -302,17 +345,18 @@ impl EventStream {
             }
         };
         let Held {
-            announcer,
+            uncommitted,
             head,
             mut timings,
             mut events,
         } = *held;
         timings.first_event = self.tally.time_to_first_event;
-        let metadata = UpstreamMetadata::events(head, timings);
-        self.outlet = Outlet::Open(announcer.announce(metadata).await?);
+        let target = Arc::clone(&self.plan.attempt.target);
+        let metadata = UpstreamMetadata::events(target, head, timings);
+        self.outlet = Outlet::Open(uncommitted.announce(metadata).await?);
         self.clocks.committed();
         self.tally.hold = Some(ended);
-        self.plan.stream.reach(Phase::Streaming);
+        self.plan.terms.stream.reach(Phase::Streaming);
         for event in events.take() {
             self.send(event).await?;
         }
@@ -335,14 +379,14 @@ impl EventStream {
                 handed = &mut handing => handed?,
                 reason = self.plan.stop.stopped() => return Err(reason.into()),
                 () = sleep_until(self.clocks.total_at()) => {
-                    return Err(self.plan.clocks.expired(Clock::Total).into());
+                    return Err(self.plan.terms.clocks.expired(Clock::Total).into());
                 }
-                () = sleep(self.plan.clocks.client_write) => return Err(NotTaken::Stalled.into()),
+                () = sleep(self.plan.terms.clocks.client_write) => return Err(NotTaken::Stalled.into()),
             }
             self.clocks.waited(asked.elapsed());
         }
         self.tally.events += 1;
-        self.plan.stream.note_events(self.tally.events);
+        self.plan.terms.stream.note_events(self.tally.events);
         Ok(())
     }
 
@@ -351,43 +395,27 @@ impl EventStream {
         let Outlet::Open(sender) = std::mem::replace(&mut self.outlet, Outlet::Closed) else {
             return Ok(());
         };
-        let client_write = self.plan.clocks.client_write;
+        let client_write = self.plan.terms.clocks.client_write;
         let ended = timeout(client_write, sender.end()).await;
         Ok(ended.map_err(|_| NotTaken::Stalled)??)
     }
 
-    /// Tells the client of a failure by the door that is open: a status before commit, an error event
-    /// after it, which no end marker follows.
-    async fn tell(&mut self, error: &UpstreamError) -> Result<(), NotTaken> {
-        match std::mem::replace(&mut self.outlet, Outlet::Closed) {
-            Outlet::Held(held) => {
-                let Held {
-                    announcer,
-                    head,
-                    timings,
-                    ..
-                } = *held;
-                self.tally.hold = Some(HoldEnd::Failed);
-                let metadata = UpstreamMetadata::failed(Some(head), timings, error.clone());
-                Ok(announcer.announce(metadata).await.map(drop)?)
-            }
-            Outlet::Open(sender) => {
-                let mut rescue = rescue_upstream(error, &self.plan.target, Some(self.received));
-                rescue.report.events_before = self.tally.events;
-                let client_write = self.plan.clocks.client_write;
-                for event in self.plan.dialect.error_events(&rescue.report) {
-                    let told = timeout(client_write, sender.send(event)).await;
-                    told.map_err(|_| NotTaken::Stalled)??;
-                }
-                let ended = timeout(client_write, sender.end()).await;
-                ended.map_err(|_| NotTaken::Stalled)??;
-                // However many tell of it, a failure counts as one.
-                self.tally.events += 1;
-                self.plan.stream.note_events(self.tally.events);
-                Ok(())
-            }
-            Outlet::Closed => Ok(()),
+    /// Tells the client of a failure after the commit: by an error event, which no end marker follows.
+    async fn tell(&mut self, sender: EventSender, error: &UpstreamError) -> Result<(), NotTaken> {
+        let target = &self.plan.attempt.target;
+        let mut rescue = rescue_upstream(error, target, Some(self.received));
+        rescue.report.events_before = self.tally.events;
+        let client_write = self.plan.terms.clocks.client_write;
+        for event in self.plan.terms.dialect.error_events(&rescue.report) {
+            let told = timeout(client_write, sender.send(event)).await;
+            told.map_err(|_| NotTaken::Stalled)??;
         }
+        let ended = timeout(client_write, sender.end()).await;
+        ended.map_err(|_| NotTaken::Stalled)??;
+        // However many tell of it, a failure counts as one.
+        self.tally.events += 1;
+        self.plan.terms.stream.note_events(self.tally.events);
+        Ok(())
     }
 
     /// Waits for bytes, a clock, the client's leaving or the gateway's end.
@@ -420,7 +448,7 @@ impl EventStream {
                 match due {
                     _ if Instant::now() < at => Ok(Turn::Nothing),
                     Due::Commit => Ok(Turn::Commit),
-                    Due::Expired(clock) => Err(self.plan.clocks.expired(clock).into()),
+                    Due::Expired(clock) => Err(self.plan.terms.clocks.expired(clock).into()),
                 }
             }
         }

@@ -1,10 +1,8 @@
 //! Where the events of a stream go, and why they stop going there.
 
 use super::{
-    UpstreamError,
-    announcer::{Announcer, EventSender},
-    hold::HeldEvents,
-    http_client::UpstreamHead,
+    UpstreamError, announcer::EventSender, hold::HeldEvents, http_client::UpstreamHead,
+    uncommitted::Uncommitted,
 };
 use crate::{
     delivery::{ClientLeft, DeliverySender},
@@ -23,7 +21,7 @@ impl Outlet {
     /// What tells of the client's leaving; `None` once nothing more is to be told.
     pub(super) fn client(&self) -> Option<&DeliverySender> {
         match self {
-            Self::Held(held) => Some(held.announcer.client()),
+            Self::Held(held) => Some(held.uncommitted.client()),
             Self::Open(sender) => Some(sender.client()),
             Self::Closed => None,
         }
@@ -32,7 +30,7 @@ impl Outlet {
 
 /// What waits for the commit.
 pub(super) struct Held {
-    pub(super) announcer: Announcer,
+    pub(super) uncommitted: Uncommitted,
     pub(super) head: UpstreamHead,
     pub(super) timings: Timings,
     pub(super) events: HeldEvents,

@@ -11,6 +11,7 @@ mod admin;
 mod anthropic;
 mod anthropic_provider;
 mod anthropic_translated;
+mod attempts;
 mod bounds;
 mod cancel;
 mod chat_completions;

@@ -19,7 +19,7 @@ use herald::{
     translation::Losses,
     upstream::{
         UpstreamError,
-        call::{is_encoded, is_event_stream},
+        attempt::{is_encoded, is_event_stream},
         http_client::UpstreamHead,
     },
 };
@@ -47,7 +47,7 @@ pub(super) fn to_head(
     words: ProviderError,
 ) -> ClientAnswer {
     // No model is asked about. Neither is the provider's name, by which no two answers would agree.
-    let target = VerifiedTarget {
+    let target = Arc::new(VerifiedTarget {
         strict: false,
         model: "<model>".to_owned(),
         provider: Arc::new(VerifiedProvider {
@@ -59,28 +59,31 @@ pub(super) fn to_head(
         filter: FilterRules::default(),
         key_headers: key.cloned(),
         settings_key: String::new(),
-    };
+    });
     let timings = Timings::default();
     let metadata = if !head.status.is_success() {
         let error = UpstreamError::Status {
             status: head.status.as_u16(),
             error: words,
         };
-        UpstreamMetadata::failed(Some(head.clone()), timings, error)
+        UpstreamMetadata::failed(target, Some(head.clone()), timings, error)
     } else if is_encoded(head) {
-        UpstreamMetadata::failed(Some(head.clone()), timings, UpstreamError::ContentEncoding)
+        let error = UpstreamError::ContentEncoding;
+        UpstreamMetadata::failed(target, Some(head.clone()), timings, error)
     } else if head.status == StatusCode::NO_CONTENT {
         // Nothing can come after it that would be well.
-        UpstreamMetadata::failed(Some(head.clone()), timings, UpstreamError::Truncated)
+        let error = UpstreamError::Truncated;
+        UpstreamMetadata::failed(target, Some(head.clone()), timings, error)
     } else if is_event_stream(head) {
-        UpstreamMetadata::events(head.clone(), timings)
+        UpstreamMetadata::events(target, head.clone(), timings)
     } else {
-        UpstreamMetadata::document(head.clone(), timings, Bytes::new(), Losses::default())
+        let lost = Losses::default();
+        UpstreamMetadata::document(target, head.clone(), timings, Bytes::new(), lost)
     };
     let rescue = match &metadata.opening {
         Opening::Failed(error) => {
             let received = Some(head.status.as_u16());
-            Some(rescue_upstream(error, &target, received))
+            Some(rescue_upstream(error, &metadata.target, received))
         }
         Opening::Events | Opening::Document(_) => None,
     };
@@ -94,14 +97,7 @@ pub(super) fn to_head(
         status,
         headers,
         forwarded,
-    } = ResponseHead::build(
-        &known.settings,
-        &target,
-        &metadata,
-        rescue,
-        opening,
-        &record,
-    );
+    } = ResponseHead::build(&known.settings, &metadata, rescue, opening, &record);
     let mut own_headers = headers.clone();
     own_headers.drain(forwarded);
     ClientAnswer {

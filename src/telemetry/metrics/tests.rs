@@ -1,4 +1,7 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use actix_web::http::StatusCode;
 
@@ -8,10 +11,11 @@ use crate::{
     completion::TokenUsage,
     error::Origin,
     limits::redis::away::Away,
+    metadata::FailedAttempt,
     settings::Settings,
     streams::Phase,
     telemetry::finished_request::Served,
-    upstream::{hold::HoldEnd, messages::Tally},
+    upstream::{UpstreamError, hold::HoldEnd, messages::Tally},
 };
 
 fn gateway() -> Gateway {
@@ -44,6 +48,7 @@ fn stream(served: &Served, outcome: Outcome) -> FinishedRequest<'_> {
         next_request_id: None,
         served: Some(served),
         attempts: 1,
+        failed_attempts: &[],
         time_to_head: Some(second / 2),
         duration: 2 * second,
         bytes: 70,
@@ -70,13 +75,29 @@ fn failed(code: &'static str) -> Outcome {
     Outcome::Failed { code, origin }
 }
 
+/// An attempt that another one followed, at a replay provider of the defaults.
+fn failed_attempt() -> FailedAttempt {
+    let gateway = gateway();
+    let settings = gateway.settings();
+    let model = settings.models.iter().next().unwrap();
+    FailedAttempt {
+        target: Arc::clone(model.first_target()),
+        received: Some(503),
+        error: UpstreamError::Reset,
+        took: Duration::from_secs(1),
+    }
+}
+
 /// A gateway in which everything has happened that is counted.
 fn busy() -> Gateway {
     let gateway = gateway();
     let metrics = gateway.metrics();
     let served = served();
+    metrics.record(&FinishedRequest {
+        failed_attempts: &[failed_attempt()],
+        ..stream(&served, Outcome::Completed)
+    });
     for outcome in [
-        Outcome::Completed,
         failed("upstream_idle"),
         Outcome::Cancelled,
         Outcome::Stalled,
@@ -161,6 +182,29 @@ fn everything_that_is_registered_has_happened_in_these_tests() {
     for name in &gateway.metrics().catalogue.names {
         let header = format!("# TYPE {name} ");
         assert!(text.contains(&header), "{name} is not in\n{text}");
+    }
+}
+
+#[test]
+fn an_attempt_that_another_one_followed_is_counted_by_its_own_provider() {
+    let (gateway, served, failed) = (gateway(), served(), [failed_attempt()]);
+    gateway.metrics().record(&FinishedRequest {
+        attempts: 2,
+        failed_attempts: &failed,
+        ..stream(&served, Outcome::Completed)
+    });
+    let text = gateway.metrics_text(TextFormat::OpenMetrics);
+    for name in [
+        r#"attempts_total{provider="p",model="m"}"#,
+        r#"attempts_total{provider="replay",model="m"}"#,
+        r#"failed_attempts_total{provider="replay",model="m",code="upstream_reset",origin="upstream"}"#,
+        r#"requests_total{provider="p",model="m",outcome="completed"}"#,
+    ] {
+        assert_eq!(
+            sample(&text, &format!("herald_{name}")),
+            Some(1.0),
+            "{name} in\n{text}"
+        );
     }
 }
 

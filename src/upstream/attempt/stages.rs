@@ -1,0 +1,99 @@
+//! Which clock runs while an attempt is opened.
+
+use tokio::time::Instant;
+
+use crate::upstream::{
+    clocks::{Clock, ClockLengths},
+    request_body::SendProgress,
+};
+
+/// Which clock runs while an attempt is opened.
+pub(super) struct Stages {
+    began: Instant,
+    total_at: Instant,
+    lengths: ClockLengths,
+    pub(super) connected_at: Option<Instant>,
+    written_at: Option<Instant>,
+}
+
+impl Stages {
+    pub(super) fn new(began: Instant, total_at: Instant, lengths: ClockLengths) -> Self {
+        Self {
+            began,
+            total_at,
+            lengths,
+            connected_at: None,
+            written_at: None,
+        }
+    }
+
+    pub(super) fn reach(&mut self, progress: SendProgress, now: Instant) {
+        match progress {
+            SendProgress::Connecting => {}
+            SendProgress::Writing => {
+                self.connected_at.get_or_insert(now);
+            }
+            SendProgress::Written => {
+                self.connected_at.get_or_insert(now);
+                self.written_at.get_or_insert(now);
+            }
+        }
+    }
+
+    /// What is due next. A request that cannot be written is bounded by `head` too.
+    pub(super) fn next(&self) -> (Instant, Clock) {
+        let stage = match self.written_at.or(self.connected_at) {
+            None => (self.began + self.lengths.connect, Clock::Connect),
+            Some(since) => (since + self.lengths.head, Clock::Head),
+        };
+        if self.total_at < stage.0 {
+            (self.total_at, Clock::Total)
+        } else {
+            stage
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn stages(total: Duration) -> (Instant, Stages) {
+        let lengths = ClockLengths {
+            connect: SECOND,
+            head: 5 * SECOND,
+            first_event: 9 * SECOND,
+            idle: 9 * SECOND,
+            total,
+            client_write: 9 * SECOND,
+            hold: Duration::ZERO,
+        };
+        let now = Instant::now();
+        (now, Stages::new(now, now + total, lengths))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connect_runs_until_the_connection_stands_and_head_from_the_request_written() {
+        let (began, mut stages) = stages(60 * SECOND);
+        assert_eq!(stages.next(), (began + SECOND, Clock::Connect));
+        stages.reach(SendProgress::Writing, began + SECOND / 2);
+        assert_eq!(
+            stages.next(),
+            (began + SECOND / 2 + 5 * SECOND, Clock::Head)
+        );
+        stages.reach(SendProgress::Written, began + 3 * SECOND);
+        assert_eq!(stages.next(), (began + 8 * SECOND, Clock::Head));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_total_is_due_first_where_it_is_shorter() {
+        let (began, mut stages) = stages(SECOND / 4);
+        assert_eq!(stages.next(), (began + SECOND / 4, Clock::Total));
+        stages.reach(SendProgress::Written, began);
+        assert_eq!(stages.next(), (began + SECOND / 4, Clock::Total));
+    }
+}
