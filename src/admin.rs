@@ -1,4 +1,4 @@
-//! The listener for whoever runs Herald: health, metrics, the open streams, the settings.
+//! The listener for whoever runs Herald: health, metrics, the open streams, the targets, the settings.
 //!
 //! It has a thread of its own, so that it answers however busy the workers are, and it lives through
 //! the drain to the very end. `docs/admin.md` says what it offers.
@@ -10,6 +10,7 @@ mod pace;
 mod problem;
 mod server;
 mod streams;
+mod targets;
 
 use actix_web::{
     HttpRequest, HttpResponse, Route,
@@ -34,7 +35,8 @@ use crate::{
         metrics::read_metrics,
         openapi::read_openapi,
         streams::list_streams,
-        streams::cancel_stream
+        streams::cancel_stream,
+        targets::list_targets
     ),
     components(schemas(problem::ProblemBody))
 )]
@@ -68,6 +70,11 @@ fn configure(app: &mut ServiceConfig, control: Option<&SettingsControl>) {
                     "/streams/{id}",
                     "DELETE",
                     web::delete().to(streams::cancel_stream),
+                ))
+                .service(resource(
+                    "/targets",
+                    "GET",
+                    web::get().to(targets::list_targets),
                 ))
                 .service(resource(
                     "/openapi.json",

@@ -24,7 +24,7 @@ use crate::{
     limits::Limits,
     listener,
     middleware::{HeraldRootSpan, foreign_page::OwnListener},
-    providers::replay::library::ReplayLibrary,
+    providers::{ProviderId, replay::library::ReplayLibrary},
     reload::SettingsControl,
     routes,
     routing::targets::Targets,
@@ -57,15 +57,17 @@ impl Gateway {
     #[must_use]
     pub fn new(settings: VerifiedSettings) -> Self {
         let limits = Limits::default();
+        let targets = Arc::new(Targets::default());
+        targets.follow(named_targets(&settings));
         Self {
             shared: Arc::new(Shared {
                 in_force: watch::Sender::new(settings.generation),
                 settings: ArcSwap::from_pointee(settings),
                 drain: Drain::default(),
                 streams: Arc::default(),
-                metrics: Arc::new(Metrics::new(limits.counters())),
+                metrics: Arc::new(Metrics::new(limits.counters(), &targets)),
                 limits,
-                targets: Arc::default(),
+                targets,
             }),
         }
     }
@@ -115,6 +117,7 @@ impl Gateway {
             next.generation = current.generation + 1;
             next
         });
+        self.targets().follow(named_targets(&self.settings()));
         let in_force = &self.shared.in_force;
         in_force.send_modify(|in_force| *in_force = self.settings().generation);
     }
@@ -144,7 +147,7 @@ impl Gateway {
         &self.shared.limits
     }
 
-    /// What is known of the targets of all models, whatever settings come and go.
+    /// What is known of the targets, whatever settings come and go.
     #[must_use]
     pub fn targets(&self) -> &Arc<Targets> {
         &self.shared.targets
@@ -235,6 +238,12 @@ impl Gateway {
             admin,
         })
     }
+}
+
+/// The targets that settings name.
+fn named_targets(settings: &VerifiedSettings) -> impl Iterator<Item = (&ProviderId, &str)> {
+    let targets = settings.models.iter().flat_map(|model| model.targets());
+    targets.map(|target| (&target.provider.id, &*target.upstream_model))
 }
 
 /// How long clients get to take what is left once their streams were told to end.

@@ -15,7 +15,7 @@ use super::{
     headroom::{HeadroomRules, Quota, QuotaKind, Quotas},
     outliers::{AttemptResult, Begun, Change, Health, OutlierRules, Phase, Tally},
 };
-use crate::providers::ProviderId;
+use crate::{providers::ProviderId, telemetry::metrics::Ejections};
 
 /// Which target: who is asked, for which model by the name that it has there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -70,6 +70,7 @@ pub struct TargetState {
     key: TargetKey,
     in_flight: AtomicUsize,
     known: Mutex<Known>,
+    ejections: Ejections,
 }
 
 #[derive(Debug, Default)]
@@ -95,10 +96,16 @@ impl TargetState {
     /// A target that nothing is known of.
     #[must_use]
     pub fn new(key: TargetKey) -> Self {
+        Self::counted(key, Ejections::default())
+    }
+
+    /// The same, whose ejections are counted there.
+    pub(super) fn counted(key: TargetKey, ejections: Ejections) -> Self {
         Self {
             key,
             in_flight: AtomicUsize::new(0),
             known: Mutex::default(),
+            ejections,
         }
     }
 
@@ -156,6 +163,7 @@ impl TargetState {
             key: self.key.clone(),
             in_flight: self.in_flight(),
             standing: known.standing(now),
+            is_ejected: known.health.phase(now) != Phase::In,
             consecutive_failures: known.health.consecutive_failures(),
             lately: known.health.lately(now),
             ejections: known.health.ejections(),
@@ -198,20 +206,25 @@ impl InFlight {
     /// need not last as long as its stream. If the attempt fails after that, the failure is told too.
     /// What says nothing of the target (the client left, the request was refused for what it asks) is not told.
     pub fn note(&mut self, result: AttemptResult, now: Instant, rules: &OutlierRules) {
-        let mut known = self.target.lock();
-        let change = known.health.note(&mut self.begun, result, now, rules);
-        drop(known);
+        let target = &self.target;
+        let change = target
+            .lock()
+            .health
+            .note(&mut self.begun, result, now, rules);
         let TargetKey {
             provider,
             upstream_model,
-        } = &self.target.key;
+        } = &target.key;
         match change {
-            Some(Change::Ejected { length }) => tracing::warn!(
-                %provider,
-                upstream_model = &**upstream_model,
-                ejection_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX),
-                "a target fails and is left out"
-            ),
+            Some(Change::Ejected { length }) => {
+                target.ejections.count(&target.key);
+                tracing::warn!(
+                    %provider,
+                    upstream_model = &**upstream_model,
+                    ejection_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX),
+                    "a target fails and is left out"
+                );
+            }
             Some(Change::Back) => tracing::info!(
                 %provider,
                 upstream_model = &**upstream_model,
@@ -240,6 +253,8 @@ pub struct TargetSnapshot {
     pub in_flight: usize,
     /// Whether it may be asked.
     pub standing: Standing,
+    /// Whether it was left out for its failures, and has not proved itself since.
+    pub is_ejected: bool,
     /// Failures since the last success.
     pub consecutive_failures: u32,
     /// Requests and failures within `outliers.window`.

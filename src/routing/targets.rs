@@ -1,7 +1,7 @@
 //! The targets of one gateway.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -11,13 +11,14 @@ use super::{
     budget::RetryBudget,
     target_state::{TargetKey, TargetSnapshot, TargetState},
 };
-use crate::providers::ProviderId;
+use crate::{providers::ProviderId, telemetry::metrics::Ejections};
 
 /// What is known of all targets of a gateway, whatever settings come and go.
 #[derive(Debug, Default)]
 pub struct Targets {
     states: Mutex<States>,
     budget: RetryBudget,
+    ejections: Ejections,
 }
 
 /// In two steps, so that a look-up needs no key of its own.
@@ -31,10 +32,9 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(provider: &ProviderId, upstream_model: &str) -> Self {
-        let key = TargetKey::new(provider, upstream_model);
+    fn new(key: TargetKey, ejections: &Ejections) -> Self {
         Self {
-            state: Arc::new(TargetState::new(key)),
+            state: Arc::new(TargetState::counted(key, ejections.clone())),
             is_named: true,
         }
     }
@@ -54,7 +54,8 @@ impl Targets {
         if let Some(known) = known {
             return Arc::clone(&known.state);
         }
-        let entry = Entry::new(provider, upstream_model);
+        let key = TargetKey::new(provider, upstream_model);
+        let entry = Entry::new(key, &self.ejections);
         let state = Arc::clone(&entry.state);
         let of_provider = states.entry(provider.clone()).or_default();
         of_provider.insert(upstream_model.into(), entry);
@@ -70,12 +71,12 @@ impl Targets {
         sweep(&mut states);
     }
 
-    /// Knows these targets and no others: those that new settings name.
-    pub fn follow<'s>(&self, named: impl Iterator<Item = (&'s ProviderId, &'s str)> + Clone) {
-        for (provider, upstream_model) in named.clone() {
+    /// Knows these targets and forgets all others: those that new settings name.
+    pub fn follow<'s>(&self, named: impl Iterator<Item = (&'s ProviderId, &'s str)>) {
+        let named: BTreeSet<_> = named.collect();
+        for (provider, upstream_model) in &named {
             drop(self.state(provider, upstream_model));
         }
-        let named: std::collections::BTreeSet<_> = named.collect();
         self.retain(|key| named.contains(&(&key.provider, &*key.upstream_model)));
     }
 
@@ -92,6 +93,11 @@ impl Targets {
     #[must_use]
     pub fn budget(&self) -> &RetryBudget {
         &self.budget
+    }
+
+    /// How often each was left out.
+    pub(crate) fn ejections(&self) -> &Ejections {
+        &self.ejections
     }
 
     fn lock(&self) -> MutexGuard<'_, States> {

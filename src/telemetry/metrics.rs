@@ -10,6 +10,7 @@ mod catalogue;
 mod exposition;
 mod labels;
 mod limits;
+mod targets;
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,11 +27,13 @@ use crate::{
         counters::Counters,
         limit::{Measure, Scope},
     },
+    routing::targets::Targets,
 };
 
 pub use exposition::TextFormat;
 pub use labels::{LimitKind, LimitScope, ReloadResult};
 pub(crate) use limits::RoundTrips;
+pub(crate) use targets::Ejections;
 
 use super::{finished_request::FinishedRequest, request_record::Outcome};
 use catalogue::Catalogue;
@@ -91,11 +94,12 @@ fn lengths() -> Histogram {
 }
 
 impl Metrics {
-    /// Those of a gateway whose limits count here.
+    /// Those of a gateway whose limits count here, and that asks these targets.
     #[must_use]
-    pub fn new(limits: &Counters) -> Self {
+    pub fn new(limits: &Counters, targets: &Arc<Targets>) -> Self {
         let mut c = Catalogue::default();
         c.info("build", "The running Herald", Version::ours());
+        targets::register(&mut c, targets);
         Self {
             requests: c.count("requests", "Requests that are over, by how they ended"),
             failures: c.count(

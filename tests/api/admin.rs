@@ -5,6 +5,7 @@ mod metrics;
 mod openapi;
 mod secrets;
 mod streams;
+mod targets;
 
 use std::net::SocketAddr;
 

@@ -3,7 +3,11 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::http::StatusCode;
+use actix_web::http::{
+    StatusCode,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
+use tokio::time::Instant;
 
 use super::*;
 use crate::{
@@ -12,6 +16,8 @@ use crate::{
     error::Origin,
     limits::redis::away::Away,
     metadata::FailedAttempt,
+    providers::ProviderId,
+    routing::outliers::AttemptResult,
     settings::Settings,
     streams::Phase,
     telemetry::finished_request::Served,
@@ -114,6 +120,17 @@ fn busy() -> Gateway {
     let counters = gateway.limits().counters();
     counters.backend_failed(Away::Tls);
     counters.decided_locally();
+    let target = gateway.targets().state(&ProviderId::new("replay"), "text");
+    let (now, settings) = (Instant::now(), gateway.settings());
+    let quota = [("limit", "100"), ("remaining", "50"), ("reset", "1h")].map(|(what, value)| {
+        let name = HeaderName::from_bytes(format!("x-ratelimit-{what}").as_bytes()).unwrap();
+        (name, HeaderValue::from_static(value))
+    });
+    target.note_head(200, &HeaderMap::from_iter(quota), now, &settings.headroom);
+    for _ in 0..settings.outliers.consecutive_failures {
+        let mut attempt = target.begin(now);
+        attempt.note(AttemptResult::Failed, now, &settings.outliers);
+    }
     let millisecond = Duration::from_millis(1);
     counters.round_trips().observe("reserve", millisecond);
     gateway
