@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{error::UpstreamReport, upstream::sse_decoder::SseEvent};
 
-pub use answer::{Answer, Delta, FinishReason};
+pub use answer::{Answer, Delta, FinishReason, Likely, TextPiece, TokenLogprob};
 pub use conversation::{
     AnswerShape, Conversation, Effort, Part, PartKind, Reasoning, Role, Source, Tool, ToolChoice,
     Turn,

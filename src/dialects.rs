@@ -4,6 +4,7 @@ pub mod anthropic;
 mod fields;
 mod members;
 pub mod openai;
+mod prediction;
 mod source;
 pub mod sourcegraph;
 
@@ -113,15 +114,17 @@ pub struct AnswerContext<'a> {
 /// Writes one answer in a dialect. Nothing it holds grows with the answer, but where the dialect's own
 /// last event repeats all of it.
 pub trait AnswerWriter: fmt::Debug {
-    /// Adds the events that a piece of the answer comes to: none, one or several.
-    fn write(&mut self, delta: Delta<'_>, events: &mut Vec<SseEvent>);
+    /// Adds the events that a piece of the answer comes to: none, one or several. What of it the dialect
+    /// has no place for is noted as lost.
+    fn write(&mut self, delta: Delta<'_>, events: &mut Vec<SseEvent>, losses: &mut Losses);
 
     /// Adds the events that end the answer, the dialect's end marker last. Called once, and only
     /// after the provider's own end.
     fn end(&mut self, events: &mut Vec<SseEvent>);
 
-    /// A whole answer as a document, for a client who asked for no stream.
-    fn document(&mut self, answer: &Answer<'_>) -> Bytes;
+    /// A whole answer as a document, for a client who asked for no stream; what the dialect has no place
+    /// for is noted as lost.
+    fn document(&mut self, answer: &Answer<'_>, losses: &mut Losses) -> Bytes;
 
     /// How many bytes of the answer it holds, for a dialect whose last event repeats all of it: more
     /// than `upstream.max_body_bytes` is too much, as it is of a document.

@@ -116,8 +116,8 @@ impl Translation {
         for delta in deltas {
             if let Delta::Lost(name) = delta {
                 self.lost.add(name);
-            } else if !is_dropped(&self.rules, &delta) {
-                self.writer.write(delta, &mut events);
+            } else if let Some(delta) = without_parts(&self.rules, delta) {
+                self.writer.write(delta, &mut events, &mut self.lost);
             }
         }
         self.drop_events(&mut events);
@@ -154,7 +154,7 @@ impl Translation {
         let text = std::str::from_utf8(document).map_err(|_| BadDocument::NoDocument)?;
         let mut answer = self.to.read_document(text, &mut self.lost)?;
         drop_parts(&self.rules, &mut answer);
-        Ok(self.writer.document(&answer))
+        Ok(self.writer.document(&answer, &mut self.lost))
     }
 
     /// How many bytes of the answer are held until its end.
@@ -170,12 +170,18 @@ impl Translation {
     }
 }
 
-fn is_dropped(rules: &FilterRules, delta: &Delta<'_>) -> bool {
-    match delta {
+/// What is left of a delta after the rules have dropped their parts, if anything is.
+fn without_parts<'a>(rules: &FilterRules, mut delta: Delta<'a>) -> Option<Delta<'a>> {
+    let is_dropped = match &mut delta {
         Delta::Thinking(_) | Delta::Signature(_) | Delta::RedactedThinking(_) => rules.reasoning,
         Delta::Usage(_) => rules.usage,
+        Delta::Text(piece) if rules.logprobs => {
+            piece.logprobs.clear();
+            piece.is_empty()
+        }
         _ => false,
-    }
+    };
+    (!is_dropped).then_some(delta)
 }
 
 fn drop_parts(rules: &FilterRules, answer: &mut Answer<'_>) {
@@ -189,6 +195,9 @@ fn drop_parts(rules: &FilterRules, answer: &mut Answer<'_>) {
     }
     if rules.usage {
         answer.usage = None;
+    }
+    if rules.logprobs {
+        answer.logprobs.clear();
     }
 }
 
@@ -207,9 +216,9 @@ mod tests {
     };
 
     const THOUGHT: &str = r#"{"choices":[{"delta":{"reasoning_content":"hm"}}]}"#;
-    const TEXT: &str = r#"{"choices":[{"delta":{"content":"Hi"}}]}"#;
+    const TEXT: &str = r#"{"choices":[{"delta":{"content":"Hi"},"logprobs":{"content":[{"token":"likely","logprob":-1}]}}]}"#;
     const FINISH: &str = r#"{"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":5}}"#;
-    const DOCUMENT: &str = r#"{"choices":[{"message":{"reasoning_content":"hm","content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":5}}"#;
+    const DOCUMENT: &str = r#"{"choices":[{"message":{"reasoning_content":"hm","content":"Hi"},"logprobs":{"content":[{"token":"likely","logprob":-1}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":5}}"#;
 
     /// The passage of a request to a provider of chat completions.
     fn passage(
@@ -294,6 +303,40 @@ mod tests {
                 let last = text.rfind("\"output_tokens\"").unwrap();
                 assert!(text[last..].starts_with(usage), "{rule}: {text}");
             }
+        }
+    }
+
+    #[test]
+    fn log_probabilities_are_dropped_of_streams_and_of_documents_and_are_no_loss_then() {
+        for (rule, is_told) in [("", true), ("filter.drop = [\"logprobs\"]", false)] {
+            let mut stream = translation(&Responses, rule);
+            let told: String = events(&mut stream)
+                .iter()
+                .map(|event| event.data.to_string())
+                .collect();
+            let mut whole = translation(&Responses, rule);
+            let document = whole.document(DOCUMENT.as_bytes()).unwrap();
+            let document = String::from_utf8(document.to_vec()).unwrap();
+            for text in [told, document] {
+                assert!(text.contains("Hi"), "{text}");
+                assert_eq!(text.contains("likely"), is_told, "{rule}: {text}");
+            }
+            assert!(stream.lost().is_empty() && whole.lost().is_empty());
+        }
+    }
+
+    #[test]
+    fn what_a_dialect_has_no_place_for_is_lost_in_streams_and_in_documents() {
+        for (rule, lost) in [
+            ("", &["logprobs"][..]),
+            ("filter.drop = [\"logprobs\"]", &[]),
+        ] {
+            let mut stream = translation(&Messages, rule);
+            events(&mut stream);
+            assert_eq!(stream.lost().names(), lost);
+            let mut whole = translation(&Messages, rule);
+            whole.document(DOCUMENT.as_bytes()).unwrap();
+            assert_eq!(whole.lost().names(), lost);
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Answer<'a> {
     pub created: Option<u64>,
     /// Texts, thoughts, refusals and calls of tools, in order.
     pub parts: Vec<Part<'a>>,
+    /// How likely the tokens of its texts were, in order, if that was asked for.
+    pub logprobs: Vec<TokenLogprob<'a>>,
     /// Why it ends, if the provider tells.
     pub finish: Option<FinishReason<'a>>,
     /// What it took, if the provider tells.
@@ -24,7 +26,7 @@ pub struct Answer<'a> {
 }
 
 /// A piece of an answer, as one event of a stream brings it; an event may bring several.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Delta<'a> {
     /// The answer begins. Comes first and once; what the provider does not tell is `None`.
     Start {
@@ -36,7 +38,7 @@ pub enum Delta<'a> {
         created: Option<u64>,
     },
     /// More text.
-    Text(Cow<'a, str>),
+    Text(TextPiece<'a>),
     /// More of a refusal.
     Refusal(Cow<'a, str>),
     /// More of a thought.
@@ -67,6 +69,84 @@ pub enum Delta<'a> {
     Finish(FinishReason<'a>),
     /// Something for which there is no word here, under the name that docs/providers.md gives it.
     Lost(&'static str),
+}
+
+/// A piece of a text, and how likely its tokens were, if that was asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TextPiece<'a> {
+    /// The piece. Empty beside tokens of which nothing can be shown yet: a character may take several.
+    pub text: Cow<'a, str>,
+    /// Its tokens.
+    pub logprobs: Vec<TokenLogprob<'a>>,
+}
+
+impl TextPiece<'_> {
+    /// Whether it tells nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.logprobs.is_empty()
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for TextPiece<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        Self {
+            text,
+            logprobs: Vec::new(),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for TextPiece<'a> {
+    fn from(text: &'a str) -> Self {
+        Cow::Borrowed(text).into()
+    }
+}
+
+/// How likely a token of a text was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenLogprob<'a> {
+    /// The token, and how likely it was.
+    pub chosen: Likely<'a>,
+    /// The likeliest tokens in its place, if they were asked for; it may be among them. No more than
+    /// the provider's event or document holds.
+    pub alternatives: Vec<Likely<'a>>,
+}
+
+/// A token, and how likely it was.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Likely<'a> {
+    /// Its text; of a token that is no whole character only the provider's way to show it.
+    pub token: Cow<'a, str>,
+    /// The natural logarithm of its probability; OpenAI tells -9999 of what is too unlikely to be counted.
+    pub logprob: f64,
+    /// Its bytes, if the provider tells them.
+    pub bytes: Option<Vec<u8>>,
+}
+
+impl TokenLogprob<'_> {
+    /// One of its own, for a dialect whose last event repeats all of them.
+    #[must_use]
+    pub fn into_owned(self) -> TokenLogprob<'static> {
+        TokenLogprob {
+            chosen: self.chosen.into_owned(),
+            alternatives: self
+                .alternatives
+                .into_iter()
+                .map(Likely::into_owned)
+                .collect(),
+        }
+    }
+}
+
+impl Likely<'_> {
+    fn into_owned(self) -> Likely<'static> {
+        Likely {
+            token: Cow::Owned(self.token.into_owned()),
+            logprob: self.logprob,
+            bytes: self.bytes,
+        }
+    }
 }
 
 /// Why an answer ends.

@@ -32,6 +32,11 @@ pub struct Conversation<'a> {
     pub top_p: Option<f64>,
     /// How many of the likeliest tokens are chosen from.
     pub top_k: Option<u64>,
+    /// Asks how likely each token of the answer was, with so many of the likeliest in its place: 0 to 20
+    /// with OpenAI, and the provider judges it.
+    pub logprobs: Option<u64>,
+    /// A text that the answer is likely to repeat in large part, by which some providers answer faster.
+    pub prediction: Option<Cow<'a, str>>,
     /// Who asks, as far as the caller tells it to the provider.
     pub end_user: Option<Cow<'a, str>>,
     /// Members of the request for which there is no word here, under their names in the client's
@@ -130,6 +135,23 @@ pub enum PartKind<'a> {
         /// Whether it failed.
         is_error: bool,
     },
+}
+
+impl PartKind<'_> {
+    /// The word under which it is lost where an answer has no place for it.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "text",
+            Self::Image { .. } => "image",
+            Self::File { .. } => "file",
+            Self::Thinking { .. } => "thinking",
+            Self::RedactedThinking(_) => "redacted_thinking",
+            Self::Refusal(_) => "refusal",
+            Self::ToolCall { .. } => "tool_calls",
+            Self::ToolResult { .. } => "tool_result",
+        }
+    }
 }
 
 /// Where a picture or a document is.

@@ -5,6 +5,7 @@ mod chat;
 mod completions;
 mod embeddings;
 mod error;
+mod logprobs;
 mod models;
 mod responses;
 

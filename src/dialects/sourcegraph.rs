@@ -11,6 +11,7 @@ pub mod client_gate;
 mod conversation;
 mod error;
 mod llm;
+mod logprobs;
 mod wire;
 mod writer;
 

@@ -21,6 +21,10 @@ impl Losses {
     /// Notes that something was lost. What is no visible ASCII in its name, or has a meaning in a
     /// list, is percent-encoded.
     pub fn add(&mut self, name: &str) {
+        // A stream may lose the same with each of its events.
+        if !name.contains('%') && self.names.iter().any(|known| known == name) {
+            return;
+        }
         let name = if name.is_empty() { "(empty)" } else { name };
         let mut shown = String::with_capacity(name.len().min(LONGEST));
         for byte in name.bytes() {

@@ -83,7 +83,7 @@ fn a_stream_in_each_version_of_sourcegraphs_api_is_as_its_picture_shows() {
         let mut picture = String::new();
         for provider in PROVIDERS {
             for (name, stream) in fixtures(&format!("events/{provider}"), ".sse") {
-                if ["text", "thinking", "tools"].contains(&name.as_str()) {
+                if ["logprobs", "text", "thinking", "tools"].contains(&name.as_str()) {
                     let told = told(dialect, provider, &stream);
                     writeln!(picture, "== {name} of {provider} ==\n{told}").unwrap();
                 }

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use super::{Grammar, text};
 
 /// Members of an event, of which each has one of these at least.
-const MEMBERS: [&str; 5] = [
+const MEMBERS: [&str; 6] = [
     "deltaText",
     "delta_thinking",
     "delta_tool_calls",
+    "logprobs",
     "stopReason",
     "usage",
 ];
@@ -58,6 +59,14 @@ impl Sourcegraph {
                         assert_eq!(text(call, "type"), "function");
                         text(&call["function"], "name");
                         text(&call["function"], "arguments");
+                    }
+                }
+                "logprobs" => {
+                    let length = |list: &str| value[list].as_array().expect("a list").len();
+                    let tokens = length("tokens");
+                    assert!(tokens > 0, "{value}");
+                    for list in ["token_logprobs", "top_logprobs", "text_offset"] {
+                        assert_eq!(length(list), tokens, "{list}: {value}");
                     }
                 }
                 _ => assert!(value.is_string(), "{name}"),

@@ -9,6 +9,7 @@ use self::wire::{Block, BlockDelta, Event, Message, StopReason, Usage};
 use crate::{
     completion::{Answer, Delta, TokenUsage},
     dialects::{AnswerContext, AnswerWriter},
+    translation::Losses,
     upstream::sse_decoder::SseEvent,
 };
 
@@ -129,14 +130,19 @@ impl MessageWriter {
 }
 
 impl AnswerWriter for MessageWriter {
-    fn write(&mut self, delta: Delta<'_>, events: &mut Vec<SseEvent>) {
+    fn write(&mut self, delta: Delta<'_>, events: &mut Vec<SseEvent>, losses: &mut Losses) {
         match delta {
             Delta::Start { id, model, .. } => {
                 self.id = id.map_or_else(|| std::mem::take(&mut self.id), Into::into);
                 self.model = model.map_or_else(|| std::mem::take(&mut self.model), Into::into);
                 self.begin(events);
             }
-            Delta::Text(text) => self.add_text(Open::Text, &text, events),
+            Delta::Text(piece) => {
+                if !piece.logprobs.is_empty() {
+                    losses.add("logprobs");
+                }
+                self.add_text(Open::Text, &piece.text, events);
+            }
             Delta::Refusal(text) => {
                 self.has_refused = true;
                 self.add_text(Open::Refusal, &text, events);
@@ -189,8 +195,8 @@ impl AnswerWriter for MessageWriter {
         events.push(Event::MessageStop.into());
     }
 
-    fn document(&mut self, answer: &Answer<'_>) -> Bytes {
-        document::write(answer, &self.id, &self.model)
+    fn document(&mut self, answer: &Answer<'_>, losses: &mut Losses) -> Bytes {
+        document::write(answer, &self.id, &self.model, losses)
     }
 }
 

@@ -12,7 +12,10 @@ use std::borrow::Cow;
 
 use crate::{
     completion::Conversation,
-    dialects::fields::{Fields, Path, is_empty},
+    dialects::{
+        fields::{Fields, Path, is_empty},
+        prediction,
+    },
     error::RequestError,
     translation::Losses,
 };
@@ -40,6 +43,8 @@ pub(super) fn read<'a>(
     // Cody writes -1 where it means none, and Go 0 where nothing was written.
     let tokens: Option<i64> = fields.value("maxTokensToSample", "a whole number of tokens")?;
     let top_k: Option<i64> = fields.value("topK", "a whole number")?;
+    // A pointer in Sourcegraph's source, so that 0 is said: the tokens alone.
+    let logprobs: Option<u8> = fields.value("logprobs", "a whole number of 0 to 255")?;
     let top_p: Option<f64> = fields.value("topP", "a number")?;
     let temperature: Option<f64> = fields.value("temperature", "a number")?;
     Ok(Conversation {
@@ -50,6 +55,8 @@ pub(super) fn read<'a>(
         temperature: temperature.filter(|told| *told >= 0.0),
         top_p: top_p.filter(|told| *told > 0.0),
         top_k: positive(top_k),
+        logprobs: logprobs.map(u64::from),
+        prediction: prediction::read(&mut fields, losses)?,
         others: others(fields),
         ..Conversation::default()
     })

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::logprobs::Logprobs;
 use crate::{
     completion::{FinishReason, TokenUsage},
     upstream::sse_decoder::SseEvent,
@@ -34,6 +35,8 @@ pub(super) struct Increment<'a> {
     pub(super) stop_reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) usage: Option<Usage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) logprobs: Option<Logprobs<'a>>,
 }
 
 /// A call of a tool, or a piece of one. Each piece has its call's id and name: Cody adds what lacks
@@ -76,6 +79,8 @@ pub(super) struct Document<'a> {
     pub(super) completion: String,
     #[serde(rename = "stopReason")]
     pub(super) stop_reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) logprobs: Option<Logprobs<'a>>,
 }
 
 /// Why an answer ends, in Anthropic's words whoever gave it: they are what Cody was made for.

@@ -8,10 +8,14 @@ mod tests;
 
 use bytes::Bytes;
 
-use super::wire::{Document, stop_reason};
+use super::{
+    logprobs::Logprobs,
+    wire::{Document, stop_reason},
+};
 use crate::{
-    completion::{Answer, PartKind},
+    completion::{Answer, Delta, PartKind},
     dialects::AnswerWriter,
+    translation::Losses,
 };
 
 /// The writer that a version has: 0 and 1 repeat the whole text in each event.
@@ -23,16 +27,46 @@ pub(super) fn of_version(version: u8) -> Box<dyn AnswerWriter> {
     }
 }
 
-/// The text, which is all that a document of this API has, and why it ends.
-fn document(answer: &Answer<'_>) -> Bytes {
-    let texts = answer.parts.iter().filter_map(|part| match &part.kind {
-        PartKind::Text(text) | PartKind::Refusal(text) => Some(&**text),
-        _ => None,
-    });
+/// The text, which is nearly all that a document of this API has, and why it ends.
+fn document(answer: &Answer<'_>, losses: &mut Losses) -> Bytes {
+    let mut completion = String::new();
+    for part in &answer.parts {
+        match &part.kind {
+            PartKind::Text(text) | PartKind::Refusal(text) => completion.push_str(text),
+            other => losses.add(other.word()),
+        }
+        if let PartKind::Thinking {
+            signature: Some(_), ..
+        } = &part.kind
+        {
+            losses.add("signature");
+        }
+    }
+    if answer.usage.is_some() {
+        losses.add("usage");
+    }
     let document = Document {
-        completion: texts.collect(),
+        completion,
         stop_reason: answer.finish.as_ref().map_or("", stop_reason),
+        logprobs: Logprobs::of(&answer.logprobs, 0, losses),
     };
-    let text = serde_json::to_vec(&document).expect("strings always serialise");
+    let text = serde_json::to_vec(&document).expect("strings and numbers always serialise");
     Bytes::from(text)
+}
+
+/// Notes a delta for which a version has no place. What an answer says of itself (its id, its model, its
+/// time) is no part of it.
+fn lose(delta: &Delta<'_>, losses: &mut Losses) {
+    losses.add(match delta {
+        Delta::Thinking(text) | Delta::Signature(text) if text.is_empty() => return,
+        Delta::Thinking(_) => "thinking",
+        Delta::Signature(_) => "signature",
+        Delta::RedactedThinking(_) => "redacted_thinking",
+        Delta::ToolCall { .. } => "tool_calls",
+        Delta::Usage(_) => "usage",
+        // Of a call that is lost already, or nothing at all.
+        Delta::ToolArguments { .. } | Delta::Start { .. } | Delta::Lost(_) => return,
+        // These have a place in each version.
+        Delta::Text(_) | Delta::Refusal(_) | Delta::Finish(_) => return,
+    });
 }

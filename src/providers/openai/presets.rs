@@ -93,6 +93,7 @@ pub static PRESETS: &[Preset] = &[
         apis: &[ChatCompletions, Completions, Responses, Embeddings],
         quirks: ChatQuirks {
             top_k: true,
+            prediction: true,
             ..ChatQuirks::COMPATIBLE
         },
         ..COMPATIBLE
@@ -103,7 +104,11 @@ pub static PRESETS: &[Preset] = &[
         allow: &["x-groq-region"],
         usage_request: true,
         apis: &[ChatCompletions, Responses],
-        quirks: ChatQuirks::OPENAI,
+        quirks: ChatQuirks {
+            logprobs: false,
+            prediction: false,
+            ..ChatQuirks::OPENAI
+        },
         ..COMPATIBLE
     },
     // Its streams tell usage without being asked, and it refuses members that it does not know.
@@ -114,6 +119,7 @@ pub static PRESETS: &[Preset] = &[
         apis: &[ChatCompletions, Embeddings],
         quirks: ChatQuirks {
             include_usage: false,
+            logprobs: false,
             passes: &["frequency_penalty", "presence_penalty"],
             ..ChatQuirks::COMPATIBLE
         },
@@ -125,6 +131,7 @@ pub static PRESETS: &[Preset] = &[
         usage_request: true,
         quirks: ChatQuirks {
             top_k: true,
+            logprobs: false,
             ..ChatQuirks::COMPATIBLE
         },
         ..COMPATIBLE
@@ -153,6 +160,7 @@ pub static PRESETS: &[Preset] = &[
             thoughts: true,
             effort_none: true,
             cache_control: true,
+            prediction: true,
             ..ChatQuirks::COMPATIBLE
         },
         ..COMPATIBLE
@@ -162,7 +170,10 @@ pub static PRESETS: &[Preset] = &[
         base_url: Some("https://api.x.ai/v1"),
         usage_request: true,
         apis: &[ChatCompletions, Completions, Responses],
-        quirks: ChatQuirks::OPENAI,
+        quirks: ChatQuirks {
+            prediction: false,
+            ..ChatQuirks::OPENAI
+        },
         ..COMPATIBLE
     },
     Preset {
@@ -226,6 +237,8 @@ mod tests {
             (quirks.thoughts, "thoughts"),
             (quirks.effort_none, "effort none"),
             (quirks.cache_control, "cache_control"),
+            (quirks.logprobs, "logprobs"),
+            (quirks.prediction, "prediction"),
             (quirks.text_lists, "lists of texts"),
         ];
         let takes: Vec<_> = takes

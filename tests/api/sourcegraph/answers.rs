@@ -4,6 +4,7 @@ use herald::testkit::{Script, ScriptedProvider, TestGateway, chat as scripted, m
 use serde_json::json;
 
 use super::*;
+use crate::support::LogLines;
 
 /// A thought, a text beyond ASCII, a call, and what it took.
 fn of_anthropic() -> Script {
@@ -120,6 +121,80 @@ async fn code_is_answered_with_a_document_unless_a_stream_is_asked_for() {
     let body = question_with(json!({ "stream": false }));
     let document = ask(&gateway, &at(STREAM, 8), &body).await.json().await;
     assert_eq!(document["completion"], "whole");
+}
+
+#[actix_web::test]
+async fn log_probabilities_and_a_prediction_are_asked_for_and_the_first_come_back() {
+    let chosen = json!({ "token": "fn", "logprob": -0.5, "bytes": [102, 110], "top_logprobs": [{ "token": "fn", "logprob": -0.5, "bytes": null }] });
+    let logprobs = json!({ "content": [chosen], "refusal": null });
+    let piece = json!({ "choices": [{ "index": 0, "delta": { "content": "fn" }, "logprobs": logprobs, "finish_reason": null }] });
+    let stream = || {
+        Script::sse()
+            .event(piece.to_string())
+            .event(scripted::finish("stop"))
+            .done()
+            .finish()
+    };
+    let whole = json!({ "choices": [{ "index": 0, "message": { "content": "fn" }, "logprobs": logprobs, "finish_reason": "stop" }] });
+    let provider = ScriptedProvider::start([
+        stream(),
+        stream(),
+        Script::json(200, whole.to_string()),
+        stream(),
+    ])
+    .await;
+    let kinds = |filter: &str| {
+        format!(
+            "[[providers]]\nid = \"scripted\"\nkind = \"openai\"\npreset = \"fireworks\"\nbase_url = \"{}\"\n\
+             [[models]]\nid = \"scripted-model\"\ntargets = [{{ provider = \"scripted\", model = \"up\" }}]\n{filter}",
+            provider.base_url()
+        )
+    };
+    let gateway = TestGateway::with_settings(&kinds("")).await;
+    let prediction = json!({ "type": "content", "content": "fn a()" });
+    let body = question_with(json!({ "logprobs": 1, "prediction": prediction }));
+    let told = json!({ "tokens": ["fn"], "token_logprobs": [-0.5], "top_logprobs": [{ "fn": -0.5 }], "text_offset": [0] });
+    for version in [1, 8] {
+        let mut reply = ask(&gateway, &at(STREAM, version), &body).await;
+        assert_eq!(reply.header("x-herald-dropped"), None);
+        let (lawful, cody) = play(&mut reply, version).await;
+        assert_eq!(lawful.data()[0]["logprobs"], told);
+        assert!(is_complete(cody));
+        let sent = provider.next_request().await.json();
+        assert_eq!(sent["logprobs"], true);
+        assert_eq!(sent["top_logprobs"], 1);
+        assert_eq!(sent["prediction"], prediction);
+    }
+    let mut reply = ask(&gateway, &at(CODE, 1), &body).await;
+    assert_eq!(reply.json().await["logprobs"], told);
+
+    let gateway = TestGateway::with_settings(&kinds("filter.drop = [\"logprobs\"]\n")).await;
+    let mut reply = ask(&gateway, &at(STREAM, 8), &body).await;
+    let (lawful, _) = play(&mut reply, 8).await;
+    assert!(!lawful.chunks.concat().contains("logprobs"));
+}
+
+#[actix_web::test]
+async fn what_a_version_has_no_place_for_is_counted_and_in_a_document_named() {
+    let lines = LogLines::collect();
+    let document = messages::message("Hi");
+    let provider =
+        ScriptedProvider::start([of_anthropic(), of_anthropic(), Script::json(200, document)])
+            .await;
+    let gateway = before_anthropic(&provider).await;
+    // A thought, its proof, a call and usage; of the newer versions only the proof.
+    for (version, lost) in [(1, "4"), (8, "1")] {
+        let mut reply = ask(&gateway, &at(STREAM, version), &question()).await;
+        assert_eq!(reply.header("x-herald-dropped"), None);
+        let id = reply.header("x-herald-request-id").unwrap().to_owned();
+        play(&mut reply, version).await;
+        assert_eq!(lines.of(&id).await["lost_parts"], lost, "{version}");
+    }
+    let mut reply = ask(&gateway, &at(CODE, 8), &question()).await;
+    assert_eq!(reply.header("x-herald-dropped"), Some("usage"));
+    let id = reply.header("x-herald-request-id").unwrap().to_owned();
+    reply.json().await;
+    assert_eq!(lines.of(&id).await["lost_parts"], "1");
 }
 
 #[actix_web::test]

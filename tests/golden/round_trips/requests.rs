@@ -343,7 +343,7 @@ impl Asked {
 const CHAT_ALONE: [(&str, &str); 4] = [
     ("logit_bias", r#"{"1":2}"#),
     ("seed", "7"),
-    ("top_logprobs", "3"),
+    ("logprobs", "true"),
     ("service_tier", "\"flex\""),
 ];
 const MESSAGES_ALONE: [(&str, &str); 4] = [

@@ -7,10 +7,16 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::wire::{Block, Message, StopReason, Usage};
-use crate::completion::{Answer, PartKind};
+use crate::{
+    completion::{Answer, PartKind},
+    translation::Losses,
+};
 
 /// Writes a message; `id` and `model` stand in where the answer has none.
-pub(super) fn write(answer: &Answer<'_>, id: &str, model: &str) -> Bytes {
+pub(super) fn write(answer: &Answer<'_>, id: &str, model: &str, losses: &mut Losses) -> Bytes {
+    if !answer.logprobs.is_empty() {
+        losses.add("logprobs");
+    }
     let kinds = || answer.parts.iter().map(|part| &part.kind);
     let mut stop = answer
         .finish
@@ -27,13 +33,14 @@ pub(super) fn write(answer: &Answer<'_>, id: &str, model: &str) -> Bytes {
         answer.model.as_deref().unwrap_or(model),
         usage,
     );
-    let message = message.ended(kinds().filter_map(block).collect(), &stop);
+    let blocks = kinds().filter_map(|kind| block(kind, losses));
+    let message = message.ended(blocks.collect(), &stop);
     let text = serde_json::to_vec(&message).expect("texts and numbers always serialise");
     Bytes::from(text)
 }
 
-/// The block of a part; none for an empty text, and for what no model says.
-fn block<'a>(part: &'a PartKind<'_>) -> Option<Block<'a>> {
+/// The block of a part; none for an empty text, and for what no model has said yet.
+fn block<'a>(part: &'a PartKind<'_>, losses: &mut Losses) -> Option<Block<'a>> {
     Some(match part {
         PartKind::Text(text) | PartKind::Refusal(text) if text.is_empty() => return None,
         PartKind::Text(text) | PartKind::Refusal(text) => Block::text(text),
@@ -51,6 +58,7 @@ fn block<'a>(part: &'a PartKind<'_>) -> Option<Block<'a>> {
             input: input(arguments),
         },
         PartKind::Image { .. } | PartKind::File { .. } | PartKind::ToolResult { .. } => {
+            losses.add(part.word());
             return None;
         }
     })

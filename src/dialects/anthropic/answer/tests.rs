@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::completion::{FinishReason, Part, PartKind};
+use crate::completion::{FinishReason, Likely, Part, PartKind, TextPiece, TokenLogprob};
 
 const ABOUT: AnswerContext<'_> = AnswerContext {
     id: "request",
@@ -39,7 +39,7 @@ fn told(deltas: Vec<Delta<'_>>) -> Vec<Value> {
     let mut writer = MessageWriter::new(ABOUT);
     let mut events = Vec::new();
     for delta in deltas {
-        writer.write(delta, &mut events);
+        writer.write(delta, &mut events, &mut Losses::default());
     }
     writer.end(&mut events);
     events
@@ -266,7 +266,7 @@ fn an_answer_whose_provider_tells_nothing_of_itself_has_herald_s_id_and_model() 
 }
 
 fn document(answer: &Answer<'_>) -> Value {
-    let bytes = MessageWriter::new(ABOUT).document(answer);
+    let bytes = MessageWriter::new(ABOUT).document(answer, &mut Losses::default());
     serde_json::from_slice(&bytes).unwrap()
 }
 
@@ -379,4 +379,36 @@ proptest::proptest! {
             }
         }
     }
+}
+
+#[test]
+fn log_probabilities_are_lost_for_they_have_no_place_here() {
+    let token = TokenLogprob {
+        chosen: Likely {
+            token: "H".into(),
+            logprob: -0.5,
+            bytes: None,
+        },
+        alternatives: Vec::new(),
+    };
+    let piece = TextPiece {
+        text: "H".into(),
+        logprobs: vec![token.clone()],
+    };
+    let (mut losses, mut events) = (Losses::default(), Vec::new());
+    let mut writer = MessageWriter::new(ABOUT);
+    writer.write(start(), &mut events, &mut losses);
+    writer.write(Delta::Text("a".into()), &mut events, &mut losses);
+    assert!(losses.is_empty());
+    writer.write(Delta::Text(piece), &mut events, &mut losses);
+    assert_eq!(losses.names(), ["logprobs"]);
+    assert!(events.last().unwrap().data.contains(r#""text":"H""#));
+
+    let answer = Answer {
+        logprobs: vec![token],
+        ..Answer::default()
+    };
+    let mut losses = Losses::default();
+    writer.document(&answer, &mut losses);
+    assert_eq!(losses.names(), ["logprobs"]);
 }

@@ -12,7 +12,10 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     completion::{AnswerShape, Conversation, Effort, Reasoning},
-    dialects::fields::{Fields, Path, is_empty, is_object},
+    dialects::{
+        fields::{Fields, Path, is_empty, is_object},
+        prediction,
+    },
     error::RequestError,
     translation::Losses,
 };
@@ -48,6 +51,8 @@ pub(super) fn read<'a>(
         temperature: fields.value("temperature", "a number")?,
         top_p: fields.value("top_p", "a number")?,
         top_k: top_k(&mut fields)?,
+        logprobs: logprobs(&mut fields, losses)?,
+        prediction: prediction::read(&mut fields, losses)?,
         end_user: end_user(&mut fields, losses)?,
         others: others(fields),
     })
@@ -194,6 +199,21 @@ fn top_k(fields: &mut Fields<'_, '_>) -> Result<Option<u64>, RequestError> {
         .filter(|told| *told > 0))
 }
 
+/// OpenAI refuses the number where the word is not there; whoever writes it wants what it counts.
+fn logprobs(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<Option<u64>, RequestError> {
+    let asked: Option<bool> = fields.value("logprobs", "true or false")?;
+    let most: Option<u64> = fields.value("top_logprobs", "a whole number")?;
+    let most = most.filter(|most| *most > 0);
+    if asked == Some(false) && most.is_some() {
+        losses.add("top_logprobs");
+    }
+    Ok(match asked {
+        Some(true) => Some(most.unwrap_or(0)),
+        Some(false) => None,
+        None => most,
+    })
+}
+
 /// OpenAI's `safety_identifier` is the newer name of `user`.
 fn end_user<'a>(
     fields: &mut Fields<'a, '_>,
@@ -216,8 +236,8 @@ fn others<'a>(fields: Fields<'a, '_>) -> Vec<(Cow<'a, str>, &'a RawValue)> {
 
 fn is_default(name: &str, value: &RawValue) -> bool {
     match name {
-        "logprobs" | "store" => value.get() == "false",
-        "presence_penalty" | "frequency_penalty" | "top_logprobs" => {
+        "store" => value.get() == "false",
+        "presence_penalty" | "frequency_penalty" => {
             serde_json::from_str(value.get()).is_ok_and(|number: f64| number == 0.0)
         }
         "service_tier" => value.get() == r#""auto""#,

@@ -4,14 +4,17 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{
-    wire::{Detail, Function, ToolCall, Usage, finish_word},
+    wire::{Detail, Function, Logprobs, ToolCall, Usage, finish_word},
     writer::{ChatWriter, Thoughts},
 };
-use crate::completion::{Answer, FinishReason, PartKind};
+use crate::{
+    completion::{Answer, FinishReason, PartKind},
+    translation::Losses,
+};
 
 /// The document; what the provider does not tell is as the writer has it.
-pub(super) fn write(about: &ChatWriter, answer: &Answer<'_>) -> Bytes {
-    let message = message(answer, about.knows_tools);
+pub(super) fn write(about: &ChatWriter, answer: &Answer<'_>, losses: &mut Losses) -> Bytes {
+    let message = message(answer, about.knows_tools, losses);
     let completion = Completion {
         id: answer.id.as_deref().unwrap_or(&about.id),
         object: "chat.completion",
@@ -20,7 +23,7 @@ pub(super) fn write(about: &ChatWriter, answer: &Answer<'_>) -> Bytes {
         choices: [Choice {
             index: 0,
             message,
-            logprobs: None,
+            logprobs: Logprobs::of(&answer.logprobs),
             finish_reason: answer
                 .finish
                 .as_ref()
@@ -33,7 +36,7 @@ pub(super) fn write(about: &ChatWriter, answer: &Answer<'_>) -> Bytes {
 }
 
 /// This API has one text, one refusal and one list of calls, whatever stood between their pieces.
-fn message<'a>(answer: &'a Answer<'_>, knows_tools: bool) -> Message<'a> {
+fn message<'a>(answer: &'a Answer<'_>, knows_tools: bool, losses: &mut Losses) -> Message<'a> {
     let mut message = Message {
         role: "assistant",
         ..Message::default()
@@ -86,8 +89,10 @@ fn message<'a>(answer: &'a Answer<'_>, knows_tools: bool) -> Message<'a> {
                     });
                 }
             }
-            // No model says these.
-            PartKind::Image { .. } | PartKind::File { .. } | PartKind::ToolResult { .. } => {}
+            // No model has said these yet.
+            PartKind::Image { .. } | PartKind::File { .. } | PartKind::ToolResult { .. } => {
+                losses.add(part.kind.word());
+            }
         }
     }
     let says_else = message.refusal.is_some()
@@ -119,7 +124,7 @@ struct Completion<'a> {
 struct Choice<'a> {
     index: u32,
     message: Message<'a>,
-    logprobs: Option<()>,
+    logprobs: Option<Logprobs<'a>>,
     finish_reason: Option<&'a str>,
 }
 

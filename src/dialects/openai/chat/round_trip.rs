@@ -120,9 +120,9 @@ fn streamed(said: &[Said]) -> Value {
         model: None,
         created: None,
     };
-    writer.write(start, &mut events);
+    writer.write(start, &mut events, &mut Losses::default());
     for delta in said.iter().flat_map(|said| said.deltas(&mut calls)) {
-        writer.write(delta, &mut events);
+        writer.write(delta, &mut events, &mut Losses::default());
     }
     let chunks = events
         .iter()
@@ -136,7 +136,8 @@ fn whole(said: &[Said]) -> Value {
         parts: said.iter().map(Said::part).collect(),
         ..Answer::default()
     };
-    let document: Value = serde_json::from_slice(&writer().document(&answer)).unwrap();
+    let document: Value =
+        serde_json::from_slice(&writer().document(&answer, &mut Losses::default())).unwrap();
     document["choices"][0]["message"].clone()
 }
 

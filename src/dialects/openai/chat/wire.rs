@@ -4,7 +4,10 @@
 
 use serde::Serialize;
 
-use crate::completion::{FinishReason, TokenUsage};
+use crate::{
+    completion::{FinishReason, TokenLogprob, TokenUsage},
+    dialects::openai::logprobs::Tokens,
+};
 
 /// The `type` of a detail that holds a thought, and perhaps its proof.
 pub(super) const THOUGHT: &str = "reasoning.text";
@@ -53,6 +56,23 @@ impl<'a> Detail<'a> {
             format: Some(THOUGHT_FORMAT),
             index,
         }
+    }
+}
+
+/// How likely the tokens of a text were.
+#[derive(Serialize)]
+pub(super) struct Logprobs<'a> {
+    content: Tokens<'a>,
+    refusal: (),
+}
+
+impl<'a> Logprobs<'a> {
+    /// Of these tokens; `None`: there are none.
+    pub(super) fn of(tokens: &'a [TokenLogprob<'a>]) -> Option<Self> {
+        (!tokens.is_empty()).then_some(Self {
+            content: Tokens(tokens),
+            refusal: (),
+        })
     }
 }
 

@@ -10,12 +10,13 @@ use chunk::{Choice, Chunk, Piece};
 
 use super::{
     document,
-    wire::{Detail, Function, ToolCall, Usage, finish_word},
+    wire::{Detail, Function, Logprobs, ToolCall, Usage, finish_word},
 };
 use crate::{
-    completion::{Answer, CompletionRequest, Delta, FinishReason, TokenUsage},
+    completion::{Answer, CompletionRequest, Delta, FinishReason, TextPiece, TokenUsage},
     dialects::{AnswerContext, AnswerWriter},
     raw_json::RawObject,
+    translation::Losses,
     upstream::sse_decoder::SseEvent,
 };
 
@@ -64,7 +65,22 @@ impl ChatWriter {
     }
 
     fn piece(&self, delta: Piece<'_>) -> SseEvent {
-        self.choice(delta, None)
+        self.choice(Choice {
+            delta,
+            ..Choice::default()
+        })
+    }
+
+    fn text(&self, piece: &TextPiece<'_>) -> SseEvent {
+        let delta = Piece {
+            content: Some(&piece.text),
+            ..Piece::default()
+        };
+        self.choice(Choice {
+            delta,
+            logprobs: Logprobs::of(&piece.logprobs),
+            ..Choice::default()
+        })
     }
 
     fn detail(&self, detail: Detail<'_>) -> SseEvent {
@@ -76,15 +92,13 @@ impl ChatWriter {
 
     fn finish(&self, reason: &FinishReason<'_>) -> SseEvent {
         let word = finish_word(reason, self.knows_tools);
-        self.choice(Piece::default(), Some(word))
+        self.choice(Choice {
+            finish_reason: Some(word),
+            ..Choice::default()
+        })
     }
 
-    fn choice(&self, delta: Piece<'_>, finish_reason: Option<&str>) -> SseEvent {
-        let choice = Choice {
-            index: 0,
-            delta,
-            finish_reason,
-        };
+    fn choice(&self, choice: Choice<'_>) -> SseEvent {
         self.event(slice::from_ref(&choice), None)
     }
 
@@ -110,6 +124,8 @@ impl ChatWriter {
     /// Ends what was open before this delta.
     fn end_before(&mut self, delta: &Delta<'_>, events: &mut Vec<SseEvent>) {
         let (ends_thought, ends_call) = match delta {
+            // Tokens that show nothing yet may be the thought's own.
+            Delta::Text(piece) if piece.text.is_empty() => (false, false),
             Delta::Text(_) | Delta::Refusal(_) | Delta::ToolCall { .. } => (true, true),
             Delta::RedactedThinking(_) => (true, true),
             Delta::Thinking(_) => (false, true),
@@ -128,7 +144,7 @@ impl ChatWriter {
 }
 
 impl AnswerWriter for ChatWriter {
-    fn write(&mut self, delta: Delta<'_>, events: &mut Vec<SseEvent>) {
+    fn write(&mut self, delta: Delta<'_>, events: &mut Vec<SseEvent>, _: &mut Losses) {
         if says_nothing(&delta) {
             return;
         }
@@ -145,10 +161,7 @@ impl AnswerWriter for ChatWriter {
                     ..Piece::default()
                 })
             }
-            Delta::Text(text) => self.piece(Piece {
-                content: Some(&text),
-                ..Piece::default()
-            }),
+            Delta::Text(piece) => self.text(&piece),
             Delta::Refusal(text) => self.piece(Piece {
                 refusal: Some(&text),
                 ..Piece::default()
@@ -198,16 +211,16 @@ impl AnswerWriter for ChatWriter {
         events.push(unnamed("[DONE]".to_owned()));
     }
 
-    fn document(&mut self, answer: &Answer<'_>) -> Bytes {
-        document::write(self, answer)
+    fn document(&mut self, answer: &Answer<'_>, losses: &mut Losses) -> Bytes {
+        document::write(self, answer, losses)
     }
 }
 
 /// Whether it is a piece of a text and holds none.
 fn says_nothing(delta: &Delta<'_>) -> bool {
     match delta {
-        Delta::Text(text)
-        | Delta::Refusal(text)
+        Delta::Text(piece) => piece.is_empty(),
+        Delta::Refusal(text)
         | Delta::Thinking(text)
         | Delta::Signature(text)
         | Delta::ToolArguments { text, .. } => text.is_empty(),

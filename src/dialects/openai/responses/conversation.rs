@@ -34,7 +34,7 @@ pub(super) fn read<'a>(
     fields.take("stream")?;
     refuse_state(&mut fields)?;
     stream_options(&mut fields, losses)?;
-    include(&mut fields, losses)?;
+    let logprobs = logprobs(&mut fields, losses)?;
     let mut turns = Vec::new();
     let instructions = fields.text("instructions")?;
     if let Some(text) = instructions.filter(|text| !text.is_empty()) {
@@ -47,11 +47,6 @@ pub(super) fn read<'a>(
     let called = tools::read(&mut fields, losses)?;
     let (shape, verbosity) = text(&mut fields, losses)?;
     let end_user = end_user(&mut fields, losses)?;
-    if let Some(count) = fields.value::<u64>("top_logprobs", "a whole number")?
-        && count > 0
-    {
-        losses.add("top_logprobs");
-    }
     Ok(Conversation {
         turns,
         tools: called.tools,
@@ -62,6 +57,7 @@ pub(super) fn read<'a>(
         max_tokens: fields.value("max_output_tokens", "a whole number of tokens")?,
         temperature: fields.value("temperature", "a number")?,
         top_p: fields.value("top_p", "a number")?,
+        logprobs,
         end_user,
         others: others(fields, verbosity),
         ..Conversation::default()
@@ -100,20 +96,32 @@ fn stream_options(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<()
     Ok(())
 }
 
-/// What the answer should tell beside itself. The proof of a thought is always there.
-fn include(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<(), RequestError> {
+/// Whether the answer should tell how likely its tokens were: by a word in `include`, or by a number.
+fn logprobs(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<Option<u64>, RequestError> {
+    let most: Option<u64> = fields.value("top_logprobs", "a whole number")?;
+    let most = most.filter(|most| *most > 0);
+    let is_included = include(fields, losses)?;
+    Ok(most.or(is_included.then_some(0)))
+}
+
+/// What the answer should tell beside itself: whether log probabilities are among it. The proof of a thought
+/// is always there.
+fn include(fields: &mut Fields<'_, '_>, losses: &mut Losses) -> Result<bool, RequestError> {
     const WANTED: &str = "a list of strings";
+    let mut has_logprobs = false;
     let Some(list) = fields.take("include")? else {
-        return Ok(());
+        return Ok(has_logprobs);
     };
     let path = Path::Body.member("include");
     for (place, value) in path.list(list, WANTED)?.into_iter().enumerate() {
         let name = path.place(place).text(value, WANTED)?;
-        if name != "reasoning.encrypted_content" {
-            path.member(&name).lose(losses);
+        match &*name {
+            "reasoning.encrypted_content" => {}
+            "message.output_text.logprobs" => has_logprobs = true,
+            _ => path.member(&name).lose(losses),
         }
     }
-    Ok(())
+    Ok(has_logprobs)
 }
 
 /// The shape of the answer's text, and how long it should be.

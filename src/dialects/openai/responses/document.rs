@@ -1,6 +1,6 @@
 //! Writes a whole answer as a response.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, mem};
 
 use bytes::Bytes;
 
@@ -9,17 +9,25 @@ use super::{
     thought,
     wire::{Content, Head, Item, NO_ARGUMENTS, Names, Response, Status, Summary, lack},
 };
-use crate::completion::{Answer, PartKind};
+use crate::{
+    completion::{Answer, PartKind},
+    translation::Losses,
+};
 
 /// The response object of an answer.
-pub(super) fn write(head: &mut Head, echo: &Echo, answer: &Answer<'_>) -> Bytes {
+pub(super) fn write(
+    head: &mut Head,
+    echo: &Echo,
+    answer: &Answer<'_>,
+    losses: &mut Losses,
+) -> Bytes {
     head.told(
         answer.id.as_deref(),
         answer.model.as_deref(),
         answer.created,
     );
     let lack = answer.finish.as_ref().and_then(lack);
-    let output = items(&head.names, answer, lack.is_some());
+    let output = items(&head.names, answer, lack.is_some(), losses);
     let response = Response::ended(head, echo, &output, lack, answer.usage);
     let text = serde_json::to_vec(&response);
     Bytes::from(text.expect("strings, numbers and raw JSON always serialise"))
@@ -27,12 +35,22 @@ pub(super) fn write(head: &mut Head, echo: &Echo, answer: &Answer<'_>) -> Bytes 
 
 /// The parts of an answer as items. Texts and refusals that follow each other are parts of one
 /// message; where something is lacking, it lacks at the end.
-fn items<'a>(names: &Names, answer: &'a Answer<'_>, is_cut: bool) -> Vec<Item<'a>> {
+fn items<'a>(
+    names: &Names,
+    answer: &'a Answer<'_>,
+    is_cut: bool,
+    losses: &mut Losses,
+) -> Vec<Item<'a>> {
     let mut items: Vec<Item<'a>> = Vec::new();
+    // The whole answer's stand at its first text: where one text ends and another begins, tokens do not tell.
+    let mut logprobs = answer.logprobs.clone();
     for part in &answer.parts {
         let place = items.len();
         match &part.kind {
-            PartKind::Text(text) => say(&mut items, names, Content::text(borrowed(text))),
+            PartKind::Text(text) => {
+                let part = Content::text(borrowed(text), mem::take(&mut logprobs));
+                say(&mut items, names, part);
+            }
             PartKind::Refusal(text) => {
                 let refusal = borrowed(text);
                 say(&mut items, names, Content::Refusal { refusal });
@@ -65,9 +83,14 @@ fn items<'a>(names: &Names, answer: &'a Answer<'_>, is_cut: bool) -> Vec<Item<'a
                 }
                 items.push(item);
             }
-            // Models say none of these; `Translation` is told of what else is lost by the reader.
-            PartKind::Image { .. } | PartKind::File { .. } | PartKind::ToolResult { .. } => {}
+            // No model has said these yet.
+            PartKind::Image { .. } | PartKind::File { .. } | PartKind::ToolResult { .. } => {
+                losses.add(part.kind.word());
+            }
         }
+    }
+    if !logprobs.is_empty() {
+        losses.add("logprobs");
     }
     let last = items.len().saturating_sub(1);
     for (place, item) in items.iter_mut().enumerate() {

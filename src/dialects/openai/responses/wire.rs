@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{echo::Echo, thought};
 use crate::{
-    completion::{FinishReason, TokenUsage},
-    dialects::AnswerContext,
+    completion::{FinishReason, TokenLogprob, TokenUsage},
+    dialects::{AnswerContext, openai::logprobs},
 };
 
 /// The arguments of a call that has none.
@@ -54,7 +54,8 @@ pub(super) enum Content<'a> {
     OutputText {
         text: Cow<'a, str>,
         annotations: [(); 0],
-        logprobs: [(); 0],
+        #[serde(serialize_with = "logprobs::write")]
+        logprobs: Vec<TokenLogprob<'a>>,
     },
     Refusal {
         refusal: Cow<'a, str>,
@@ -70,11 +71,11 @@ pub(super) struct Summary<'a> {
 }
 
 impl<'a> Content<'a> {
-    pub(super) fn text(text: Cow<'a, str>) -> Self {
+    pub(super) fn text(text: Cow<'a, str>, logprobs: Vec<TokenLogprob<'a>>) -> Self {
         Self::OutputText {
             text,
             annotations: [],
-            logprobs: [],
+            logprobs,
         }
     }
 }

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     completion::{Answer, CompletionRequest, Delta, FinishReason, TokenUsage},
     dialects::{AnswerContext, AnswerWriter},
+    translation::Losses,
     upstream::sse_decoder::SseEvent,
 };
 
@@ -50,7 +51,7 @@ impl fmt::Debug for Writer {
 }
 
 impl AnswerWriter for Writer {
-    fn write(&mut self, delta: Delta<'_>, events: &mut Vec<SseEvent>) {
+    fn write(&mut self, delta: Delta<'_>, events: &mut Vec<SseEvent>, losses: &mut Losses) {
         if let Delta::Start { id, model, created } = &delta
             && !self.has_begun
         {
@@ -61,8 +62,14 @@ impl AnswerWriter for Writer {
         let names = &self.head.names;
         match delta {
             Delta::Start { .. } | Delta::Lost(_) => {}
-            Delta::Text(piece) => self.output.say(names, &piece, false, &mut told),
-            Delta::Refusal(piece) => self.output.say(names, &piece, true, &mut told),
+            Delta::Text(piece) if piece.text.is_empty() && !self.output.is_in_text() => {
+                // Tokens that show nothing begin no message, and there is none to which they belong.
+                if !piece.is_empty() {
+                    losses.add("logprobs");
+                }
+            }
+            Delta::Text(piece) => self.output.say(names, piece, &mut told),
+            Delta::Refusal(piece) => self.output.refuse(names, &piece, &mut told),
             Delta::Thinking(piece) => self.output.think(names, &piece, &mut told),
             Delta::Signature(signature) => self.output.sign(names, &signature, &mut told),
             Delta::RedactedThinking(data) => self.output.redact(names, &data, &mut told),
@@ -93,8 +100,8 @@ impl AnswerWriter for Writer {
         });
     }
 
-    fn document(&mut self, answer: &Answer<'_>) -> Bytes {
-        document::write(&mut self.head, &self.echo, answer)
+    fn document(&mut self, answer: &Answer<'_>, losses: &mut Losses) -> Bytes {
+        document::write(&mut self.head, &self.echo, answer, losses)
     }
 
     fn held_bytes(&self) -> usize {

@@ -190,7 +190,7 @@ fn the_bounds_of_an_answer_are_read_and_minus_one_means_none() {
     };
     let mut losses = Losses::default();
     let text = body(
-        r#""maxTokensToSample":100,"temperature":0.2,"topK":5,"topP":0.5,"stopSequences":["x","\n"],"stream":true,"fast":true,"prediction":{"type":"content","content":"p"}"#,
+        r#""maxTokensToSample":100,"temperature":0.2,"topK":5,"topP":0.5,"stopSequences":["x","\n"],"stream":true,"fast":true,"logprobs":2,"prediction":{"type":"content","content":"p"}"#,
     );
     let read_whole = read(&text, 8, &mut losses).unwrap();
     assert_eq!(read_whole.max_tokens, Some(100));
@@ -198,9 +198,14 @@ fn the_bounds_of_an_answer_are_read_and_minus_one_means_none() {
     assert_eq!((read_whole.top_k, read_whole.top_p), (Some(5), Some(0.5)));
     assert_eq!(read_whole.stop, ["x", "\n"]);
     let others: Vec<_> = read_whole.others.iter().map(|(name, _)| &**name).collect();
-    assert_eq!(others, ["fast", "prediction"]);
+    assert_eq!(others, ["fast"]);
+    assert_eq!(read_whole.logprobs, Some(2));
+    assert_eq!(read_whole.prediction.as_deref(), Some("p"));
+    let tokens_alone = body(r#""logprobs":0"#);
+    let tokens_alone = read(&tokens_alone, 1, &mut losses).unwrap();
+    assert_eq!(tokens_alone.logprobs, Some(0));
     for rest in [
-        r#""maxTokensToSample":-1,"topK":-1,"topP":-1,"temperature":-1,"fast":false,"logprobs":0,"stopSequences":[]"#,
+        r#""maxTokensToSample":-1,"topK":-1,"topP":-1,"temperature":-1,"fast":false,"logprobs":null,"stopSequences":[]"#,
         r#""maxTokensToSample":0,"topK":0,"topP":0,"stopSequences":null"#,
     ] {
         let text = body(rest);

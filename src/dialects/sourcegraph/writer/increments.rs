@@ -2,23 +2,27 @@
 
 use bytes::Bytes;
 
-use super::document;
+use super::{document, lose};
 use crate::{
-    completion::{Answer, Delta, FinishReason, TokenUsage},
+    completion::{Answer, Delta, FinishReason, TextPiece, TokenUsage},
     dialects::{
         AnswerWriter,
         sourcegraph::{
             ascii,
+            logprobs::{self, Logprobs},
             wire::{Call, Function, Increment, Usage, done, event, stop_reason},
         },
     },
+    translation::Losses,
     upstream::sse_decoder::SseEvent,
 };
 
-/// Writes one answer. Of the answer it keeps only how its calls are named.
+/// Writes one answer. Of the answer it keeps only how its calls are named and how long its text is.
 #[derive(Debug, Default)]
 pub(super) struct Increments {
     calls: Vec<Named>,
+    /// How many characters of text were told.
+    chars: usize,
     /// The call that has begun and has no arguments yet.
     silent: Option<usize>,
     stop_reason: Option<String>,
@@ -32,6 +36,15 @@ struct Named {
 }
 
 impl Increments {
+    fn say(&mut self, piece: &TextPiece<'_>, events: &mut Vec<SseEvent>, losses: &mut Losses) {
+        events.push(tell(&Increment {
+            text: Some(&piece.text),
+            logprobs: Logprobs::of(&piece.logprobs, self.chars, losses),
+            ..Increment::default()
+        }));
+        self.chars += logprobs::chars(piece);
+    }
+
     fn call(&self, index: usize, arguments: &str) -> Option<SseEvent> {
         let Named { id, name } = self.calls.get(index)?;
         let function = Function { name, arguments };
@@ -54,13 +67,11 @@ impl Increments {
 }
 
 impl AnswerWriter for Increments {
-    fn write(&mut self, delta: Delta<'_>, events: &mut Vec<SseEvent>) {
+    fn write(&mut self, delta: Delta<'_>, events: &mut Vec<SseEvent>, losses: &mut Losses) {
         match delta {
-            Delta::Text(text) | Delta::Refusal(text) if !text.is_empty() => {
-                events.push(tell(&Increment {
-                    text: Some(&text),
-                    ..Increment::default()
-                }));
+            Delta::Text(piece) if !piece.is_empty() => self.say(&piece, events, losses),
+            Delta::Refusal(text) if !text.is_empty() => {
+                self.say(&(&*text).into(), events, losses);
             }
             Delta::Thinking(text) if !text.is_empty() => events.push(tell(&Increment {
                 thinking: Some(&text),
@@ -88,8 +99,16 @@ impl AnswerWriter for Increments {
                 }
                 self.stop_reason = Some(stop_reason(&reason).to_owned());
             }
-            Delta::Usage(usage) => self.usage = Some(usage),
-            // Proofs of thoughts, and thoughts that nobody can read, have no place here.
+            Delta::Usage(usage) => {
+                // Nor have the shares that a cache and thoughts have of it.
+                if usage.cached_tokens | usage.cache_write_tokens | usage.reasoning_tokens != 0 {
+                    losses.add("usage.details");
+                }
+                self.usage = Some(usage);
+            }
+            // Proofs of thoughts, and thoughts that nobody can read, have no place here; what says
+            // nothing needs none.
+            other @ (Delta::Signature(_) | Delta::RedactedThinking(_)) => lose(&other, losses),
             _ => {}
         }
     }
@@ -104,8 +123,8 @@ impl AnswerWriter for Increments {
         events.push(done());
     }
 
-    fn document(&mut self, answer: &Answer<'_>) -> Bytes {
-        document(answer)
+    fn document(&mut self, answer: &Answer<'_>, losses: &mut Losses) -> Bytes {
+        document(answer, losses)
     }
 
     fn held_bytes(&self) -> usize {

@@ -1,8 +1,6 @@
-use std::borrow::Cow;
-
 use super::*;
 use crate::{
-    completion::{Delta, FinishReason, TokenUsage},
+    completion::{Delta, FinishReason, Likely, TextPiece, TokenLogprob, TokenUsage},
     upstream::sse_decoder::SseEvent,
 };
 
@@ -15,18 +13,48 @@ const USAGE: TokenUsage = TokenUsage {
 };
 
 fn lines(version: u8, deltas: Vec<Delta<'static>>) -> Vec<String> {
+    lines_and_losses(version, deltas).0
+}
+
+fn lines_and_losses(version: u8, deltas: Vec<Delta<'static>>) -> (Vec<String>, String) {
     let mut writer = of_version(version);
-    let mut events = Vec::new();
+    let (mut events, mut losses) = (Vec::new(), Losses::default());
     for delta in deltas {
-        writer.write(delta, &mut events);
+        writer.write(delta, &mut events, &mut losses);
     }
     writer.end(&mut events);
     let line = |event: SseEvent| format!("{} {}", event.event.unwrap(), event.data);
-    events.into_iter().map(line).collect()
+    (events.into_iter().map(line).collect(), losses.to_string())
+}
+
+fn likely(token: &'static str, logprob: f64, bytes: &[u8]) -> Likely<'static> {
+    Likely {
+        token: token.into(),
+        logprob,
+        bytes: Some(bytes.to_vec()),
+    }
+}
+
+fn tokens() -> [TokenLogprob<'static>; 2] {
+    let alternatives = vec![
+        likely("ö", -0.5, "ö".as_bytes()),
+        likely("o", -1.5, b"o"),
+        likely("o", -2.5, b"o"),
+    ];
+    [
+        TokenLogprob {
+            chosen: likely("ö", -0.5, "ö".as_bytes()),
+            alternatives,
+        },
+        TokenLogprob {
+            chosen: likely("k", -0.25, b"k"),
+            alternatives: Vec::new(),
+        },
+    ]
 }
 
 fn text(text: &'static str) -> Delta<'static> {
-    Delta::Text(Cow::Borrowed(text))
+    Delta::Text(text.into())
 }
 
 fn all() -> Vec<Delta<'static>> {
@@ -132,7 +160,7 @@ fn an_answer_that_says_nothing_is_told_as_one() {
 fn a_cumulative_answer_counts_what_it_holds() {
     let mut writer = of_version(1);
     let before = writer.held_bytes();
-    writer.write(text("1234"), &mut Vec::new());
+    writer.write(text("1234"), &mut Vec::new(), &mut Losses::default());
     assert_eq!(writer.held_bytes(), before + 4);
 }
 
@@ -153,7 +181,156 @@ fn a_document_has_the_text_and_why_it_ends() {
         ..Answer::default()
     };
     assert_eq!(
-        of_version(8).document(&answer),
+        of_version(8).document(&answer, &mut Losses::default()),
         r#"{"completion":"aö","stopReason":"strange"}"#
+    );
+}
+
+#[test]
+fn log_probabilities_are_all_so_far_in_the_first_two_versions_and_the_new_ones_in_the_others() {
+    let [first, second] = tokens();
+    let piece = |text: &'static str, token| {
+        Delta::Text(TextPiece {
+            text: text.into(),
+            logprobs: vec![token],
+        })
+    };
+    let deltas = || {
+        vec![
+            text("ha"),
+            piece("ö", first.clone()),
+            piece("k", second.clone()),
+        ]
+    };
+    let first_told = r#"["\u00f6"],"token_logprobs":[-0.5],"top_logprobs":[{"\u00f6":-0.5,"o":-1.5}],"text_offset":[2]}"#;
+    let second_told = r#"["k"],"token_logprobs":[-0.25],"top_logprobs":[{}],"text_offset":[3]}"#;
+    let both_told = r#"["\u00f6","k"],"token_logprobs":[-0.5,-0.25],"top_logprobs":[{"\u00f6":-0.5,"o":-1.5},{}],"text_offset":[2,3]}"#;
+    for version in 0..2 {
+        let (lines, lost) = lines_and_losses(version, deltas());
+        let line = |text: &str, told: &str| {
+            format!(
+                r#"completion {{"completion":"{text}","stopReason":"","logprobs":{{"tokens":{told}}}"#
+            )
+        };
+        assert_eq!(
+            lines[1..4],
+            [
+                line(r"ha\u00f6", first_told),
+                line(r"ha\u00f6k", both_told),
+                line(r"ha\u00f6k", both_told)
+            ]
+        );
+        assert_eq!(lost, "");
+    }
+    let lines = lines(8, deltas());
+    let line = |text: &str, told: &str| {
+        format!(r#"completion {{"deltaText":"{text}","logprobs":{{"tokens":{told}}}"#)
+    };
+    assert_eq!(
+        lines[1..3],
+        [line(r"\u00f6", first_told), line("k", second_told)]
+    );
+    assert!(!lines[3].contains("logprobs"), "{}", lines[3]);
+}
+
+#[test]
+fn a_document_has_the_tokens_of_all_of_its_text() {
+    let answer = Answer {
+        parts: vec![PartKind::Text("ök".into()).into()],
+        logprobs: tokens().into(),
+        ..Answer::default()
+    };
+    let mut losses = Losses::default();
+    assert_eq!(
+        of_version(1).document(&answer, &mut losses),
+        r#"{"completion":"ök","stopReason":"","logprobs":{"tokens":["ö","k"],"token_logprobs":[-0.5,-0.25],"top_logprobs":[{"ö":-0.5,"o":-1.5},{}],"text_offset":[0,1]}}"#
+    );
+    assert!(losses.is_empty());
+}
+
+#[test]
+fn tokens_that_are_kept_count_as_held_and_bytes_that_no_text_shows_are_lost() {
+    let (mut writer, mut losses) = (of_version(0), Losses::default());
+    let before = writer.held_bytes();
+    let piece = TextPiece {
+        text: "".into(),
+        logprobs: vec![TokenLogprob {
+            chosen: likely("\\xc3", -0.5, b"\xc3"),
+            alternatives: Vec::new(),
+        }],
+    };
+    writer.write(Delta::Text(piece), &mut Vec::new(), &mut losses);
+    assert!(writer.held_bytes() > before);
+    assert_eq!(losses.names(), ["logprobs.bytes"]);
+}
+
+#[test]
+fn what_a_version_has_no_place_for_is_lost_by_its_name() {
+    let deltas = || {
+        let mut deltas = all();
+        deltas.insert(1, Delta::RedactedThinking("secret".into()));
+        deltas.insert(2, Delta::Signature("".into()));
+        deltas.push(Delta::ToolCall {
+            index: 0,
+            id: "a".into(),
+            name: "look".into(),
+        });
+        deltas.push(Delta::ToolArguments {
+            index: 0,
+            text: "{}".into(),
+        });
+        deltas
+    };
+    for version in 0..2 {
+        let (_, lost) = lines_and_losses(version, deltas());
+        assert_eq!(
+            lost,
+            "redacted_thinking, thinking, signature, usage, tool_calls"
+        );
+    }
+    let (_, lost) = lines_and_losses(2, deltas());
+    assert_eq!(lost, "redacted_thinking, signature");
+    let cached = TokenUsage {
+        cached_tokens: 1,
+        ..USAGE
+    };
+    let (_, lost) = lines_and_losses(8, vec![Delta::Usage(cached)]);
+    assert_eq!(lost, "usage.details");
+}
+
+#[test]
+fn a_document_has_no_place_for_anything_but_text() {
+    let thought = |signature: Option<&'static str>| PartKind::Thinking {
+        text: "hm".into(),
+        signature: signature.map(Into::into),
+    };
+    let call = PartKind::ToolCall {
+        id: "a".into(),
+        name: "look".into(),
+        arguments: "{}".into(),
+    };
+    let parts = [
+        thought(None),
+        thought(Some("proof")),
+        PartKind::RedactedThinking("x".into()),
+        PartKind::Refusal("no".into()),
+        call,
+    ];
+    let answer = Answer {
+        parts: parts.map(Into::into).into(),
+        usage: Some(USAGE),
+        ..Answer::default()
+    };
+    let mut losses = Losses::default();
+    of_version(8).document(&answer, &mut losses);
+    assert_eq!(
+        losses.names(),
+        [
+            "thinking",
+            "signature",
+            "redacted_thinking",
+            "tool_calls",
+            "usage"
+        ]
     );
 }

@@ -51,6 +51,8 @@ pub(super) fn read<'a>(document: &'a str, losses: &mut Losses) -> Result<Answer<
         usage: message
             .usage
             .and_then(|usage| Counts::default().join(usage)),
+        // Anthropic tells none.
+        logprobs: Vec::new(),
     })
 }
 

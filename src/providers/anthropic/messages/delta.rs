@@ -144,7 +144,7 @@ impl MessageDeltas {
         }
         let mut call = None;
         match block {
-            Block::Text { text, .. } => push_text(text, Delta::Text, deltas),
+            Block::Text { text, .. } => push_text(text, |text| Delta::Text(text.into()), deltas),
             Block::Thinking { text, signature } => {
                 push_text(text, Delta::Thinking, deltas);
                 push_text(signature, Delta::Signature, deltas);
@@ -196,7 +196,9 @@ impl MessageDeltas {
         }
         let text = |text: Option<Text<'a>>| text.map(|text| text.0).unwrap_or_default();
         match piece.kind.as_ref() {
-            "text_delta" => push_text(text(piece.text), Delta::Text, deltas),
+            "text_delta" => {
+                push_text(text(piece.text), |text| Delta::Text(text.into()), deltas);
+            }
             "thinking_delta" => push_text(text(piece.thinking), Delta::Thinking, deltas),
             "signature_delta" => push_text(text(piece.signature), Delta::Signature, deltas),
             "citations_delta" => deltas.push(Delta::Lost("citations")),

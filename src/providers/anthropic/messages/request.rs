@@ -32,6 +32,14 @@ pub(super) fn write(
     for (name, _) in &conversation.others {
         losses.add(name);
     }
+    for (name, is_asked) in [
+        ("logprobs", conversation.logprobs.is_some()),
+        ("prediction", conversation.prediction.is_some()),
+    ] {
+        if is_asked {
+            losses.add(name);
+        }
+    }
     let conversation = &conversation;
 
     let said = turns::write(&conversation.turns, losses)?;

@@ -43,10 +43,14 @@ fn add<'a>(delta: Delta<'a>, answer: &mut Answer<'a>, calls: &mut Vec<usize>, lo
         Delta::Start { id, model, created } => {
             (answer.id, answer.model, answer.created) = (id, model, created);
         }
-        Delta::Text(more) => match last(parts) {
-            Some(PartKind::Text(text)) => *text += more,
-            _ => parts.push(PartKind::Text(more).into()),
-        },
+        Delta::Text(more) => {
+            answer.logprobs.extend(more.logprobs);
+            match last(parts) {
+                _ if more.text.is_empty() => {}
+                Some(PartKind::Text(text)) => *text += more.text,
+                _ => parts.push(PartKind::Text(more.text).into()),
+            }
+        }
         Delta::Refusal(more) => match last(parts) {
             Some(PartKind::Refusal(text)) => *text += more,
             _ => parts.push(PartKind::Refusal(more).into()),
@@ -179,13 +183,26 @@ mod tests {
     fn what_an_answer_has_no_word_for_is_told_as_lost() {
         let (answer, losses) = answer(
             r#"{"choices":[{"index":0,"message":{"content":"Hi","annotations":[{"type":"url_citation"}],"audio":{"id":"a"}},
-            "logprobs":{"content":[]},"finish_reason":"stop"},{"index":1,"message":{"content":"Ho"}}],"citations":["u"]}"#,
+            "logprobs":5,"finish_reason":"stop"},{"index":1,"message":{"content":"Ho"}}],"citations":["u"]}"#,
         );
         assert_eq!(told(&answer), ["text Hi"]);
         assert_eq!(
             losses.names(),
             ["citations", "audio", "annotations", "logprobs", "choices"]
         );
+    }
+
+    #[test]
+    fn the_tokens_of_an_answer_stand_beside_its_parts_and_make_none() {
+        for (content, parts) in [("\"Hi\"", &["text Hi"][..]), ("\"\"", &[]), ("null", &[])] {
+            let document = format!(
+                r#"{{"choices":[{{"message":{{"content":{content}}},"logprobs":{{"content":[{{"token":"Hi","logprob":-0.25}}]}}}}]}}"#
+            );
+            let (answer, losses) = answer(&document);
+            assert_eq!(told(&answer), parts);
+            assert_eq!(answer.logprobs[0].chosen.token, "Hi");
+            assert!(losses.is_empty());
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod calls;
 mod content;
+mod logprobs;
 mod nesting;
 mod thoughts;
 
@@ -100,8 +101,12 @@ impl ChatDeltas {
         if self.has_finished && !deltas[before..].iter().all(is_lost) {
             return Err(BadEvent);
         }
-        if carries(choice.logprobs) {
-            deltas.push(Delta::Lost("logprobs"));
+        if let Some(told) = choice.logprobs.filter(|told| carries(Some(told))) {
+            if self.has_finished {
+                deltas.push(Delta::Lost("logprobs"));
+            } else {
+                logprobs::read(told, before, deltas);
+            }
         }
         // vLLM and OpenRouter were seen to tell it twice.
         if let Some(word) = text(choice.finish_reason).filter(|_| !self.has_finished) {

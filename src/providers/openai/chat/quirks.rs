@@ -22,6 +22,11 @@ pub struct ChatQuirks {
     /// Whether it knows `stream_options.include_usage`. Mistral tells usage without being asked, and
     /// refuses members that it does not know.
     pub include_usage: bool,
+    /// Whether it takes `logprobs` and `top_logprobs`. Groq and Mistral refuse them, and Together knows a
+    /// number of that name.
+    pub logprobs: bool,
+    /// Whether it takes `prediction`.
+    pub prediction: bool,
     /// Members that have no word of ours and pass as they are, where a client's format has them too.
     pub passes: &'static [&'static str],
 }
@@ -36,6 +41,8 @@ impl ChatQuirks {
         cache_control: false,
         text_lists: true,
         include_usage: true,
+        logprobs: true,
+        prediction: true,
         // Not `metadata`: OpenAI takes it only with `store`, and what is stored here could not be
         // found under the id that a client of another format is told.
         passes: &[
@@ -53,6 +60,7 @@ impl ChatQuirks {
     /// A server of which only the protocol is known: the names that all servers know.
     pub const COMPATIBLE: Self = Self {
         max_tokens: "max_tokens",
+        prediction: false,
         passes: &["frequency_penalty", "presence_penalty", "seed"],
         ..Self::OPENAI
     };

@@ -17,7 +17,8 @@ use crate::{
     translation::Losses,
 };
 use wire::{
-    Body, FunctionWire, JsonSchema, Named, ResponseFormat, StreamOptions, ToolChoiceWire, ToolWire,
+    Body, FunctionWire, JsonSchema, Named, Prediction, ResponseFormat, StreamOptions,
+    ToolChoiceWire, ToolWire,
 };
 
 /// The name of a schema that has none: OpenAI requires one.
@@ -34,6 +35,18 @@ pub(super) fn write(
     for (name, _) in &conversation.others {
         losses.add(name);
     }
+    let logprobs = taken(conversation.logprobs, quirks.logprobs, "logprobs", losses);
+    let prediction = taken(
+        conversation.prediction,
+        quirks.prediction,
+        "prediction",
+        losses,
+    );
+    // OpenAI refuses the newer name beside a prediction, and each model that takes one knows the elder.
+    let max_tokens = match prediction {
+        Some(_) => "max_tokens",
+        None => quirks.max_tokens,
+    };
     let has_tools = !conversation.tools.is_empty();
     let tools = conversation.tools.into_iter();
     let body = Body {
@@ -48,18 +61,14 @@ pub(super) fn write(
         parallel_tool_calls: conversation.parallel_tool_calls.filter(|_| has_tools),
         response_format: response_format(conversation.shape),
         reasoning_effort: reasoning::effort(conversation.reasoning, quirks, losses),
-        max_tokens: conversation
-            .max_tokens
-            .map(|most| (quirks.max_tokens, most)),
+        max_tokens: conversation.max_tokens.map(|most| (max_tokens, most)),
         stop: conversation.stop,
         temperature: conversation.temperature,
         top_p: conversation.top_p,
-        top_k: conversation.top_k.filter(|_| {
-            if !quirks.top_k {
-                losses.add("top_k");
-            }
-            quirks.top_k
-        }),
+        top_k: taken(conversation.top_k, quirks.top_k, "top_k", losses),
+        logprobs: logprobs.map(|_| true),
+        top_logprobs: logprobs.filter(|most| *most > 0),
+        prediction: prediction.map(|content| Prediction::Content { content }),
         user: conversation.end_user,
         stream: call.stream.then_some(true),
         stream_options: (call.stream && call.ask_for_usage && quirks.include_usage).then_some(
@@ -72,6 +81,14 @@ pub(super) fn write(
     let text = serde_json::to_vec(&body)
         .expect("all keys are strings, and nothing in it refuses to be written");
     Ok(Bytes::from(text))
+}
+
+/// What is asked for, where the server takes it; else it is lost under this name.
+fn taken<T>(asked: Option<T>, takes: bool, name: &str, losses: &mut Losses) -> Option<T> {
+    if asked.is_some() && !takes {
+        losses.add(name);
+    }
+    asked.filter(|_| takes)
 }
 
 /// The members that pass as they are. What says nothing else than its absence is taken and not sent.

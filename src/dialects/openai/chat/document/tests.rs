@@ -2,8 +2,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    completion::{Part, TokenUsage},
-    dialects::{AnswerContext, AnswerWriter, openai::parse_request},
+    completion::{Part, Source, TokenUsage},
+    dialects::{
+        AnswerContext, AnswerWriter,
+        openai::{logprobs::token, parse_request},
+    },
 };
 
 fn writer(body: Value) -> ChatWriter {
@@ -17,7 +20,7 @@ fn writer(body: Value) -> ChatWriter {
 }
 
 fn document(answer: &Answer<'_>) -> Value {
-    let document = writer(json!({ "model": "a" })).document(answer);
+    let document = writer(json!({ "model": "a" })).document(answer, &mut Losses::default());
     serde_json::from_slice(&document).unwrap()
 }
 
@@ -48,7 +51,7 @@ fn an_answer_of_text_is_told_to_the_letter() {
         completion_tokens: 2,
         ..TokenUsage::default()
     });
-    let document = writer(json!({ "model": "a" })).document(&answer);
+    let document = writer(json!({ "model": "a" })).document(&answer, &mut Losses::default());
     assert_eq!(
         std::str::from_utf8(&document).unwrap(),
         concat!(
@@ -69,7 +72,7 @@ fn what_the_provider_tells_of_the_answer_passes() {
         created: Some(9),
         finish: Some(FinishReason::ContentFilter),
         parts: vec![PartKind::Refusal("no".into()).into()],
-        usage: None,
+        ..Answer::default()
     });
     assert_eq!(
         (&told["id"], &told["model"]),
@@ -108,7 +111,8 @@ fn a_client_that_speaks_of_functions_is_told_of_a_function_call() {
     let mut answer = answer(vec![call("{}")]);
     answer.finish = Some(FinishReason::ToolCalls);
     let mut writer = writer(json!({ "model": "a", "functions": [{ "name": "f" }] }));
-    let told: Value = serde_json::from_slice(&writer.document(&answer)).unwrap();
+    let told: Value =
+        serde_json::from_slice(&writer.document(&answer, &mut Losses::default())).unwrap();
     let choice = &told["choices"][0];
     assert_eq!(choice["finish_reason"], "function_call");
     assert_eq!(
@@ -116,4 +120,23 @@ fn a_client_that_speaks_of_functions_is_told_of_a_function_call() {
         json!({ "name": "f", "arguments": "{}" })
     );
     assert!(choice["message"].get("tool_calls").is_none());
+}
+
+#[test]
+fn log_probabilities_stand_in_the_choice_and_what_no_model_says_is_lost_by_name() {
+    let mut answer = answer(vec![
+        PartKind::Text("H".into()),
+        PartKind::Image {
+            source: Source::Url("u".into()),
+            detail: None,
+        },
+    ]);
+    answer.logprobs = vec![token("H")];
+    let mut losses = Losses::default();
+    let document = writer(json!({ "model": "a" })).document(&answer, &mut losses);
+    let document: Value = serde_json::from_slice(&document).unwrap();
+    let content = &document["choices"][0]["logprobs"]["content"];
+    assert_eq!(content[0]["token"], "H");
+    assert_eq!(content[0]["top_logprobs"][0]["logprob"], -1.5);
+    assert_eq!(losses.names(), ["image"]);
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::dialects::openai::chat::wire::{Detail, Function, ToolCall, Usage};
+use crate::dialects::openai::chat::wire::{Detail, Function, Logprobs, ToolCall, Usage};
 
 /// An event's data.
 #[derive(Serialize)]
@@ -18,10 +18,12 @@ pub(super) struct Chunk<'a> {
 }
 
 /// The only choice.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 pub(super) struct Choice<'a> {
     pub(super) index: u32,
     pub(super) delta: Piece<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) logprobs: Option<Logprobs<'a>>,
     pub(super) finish_reason: Option<&'a str>,
 }
 

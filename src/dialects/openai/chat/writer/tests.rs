@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::dialects::openai::parse_request;
+use crate::dialects::openai::{logprobs::token, parse_request};
 
 const ABOUT: AnswerContext<'static> = AnswerContext {
     id: "r1",
@@ -27,7 +27,7 @@ fn data(writer: &mut ChatWriter, deltas: Vec<Delta<'_>>) -> Vec<String> {
     let mut events = Vec::new();
     deltas
         .into_iter()
-        .for_each(|delta| writer.write(delta, &mut events));
+        .for_each(|delta| writer.write(delta, &mut events, &mut Losses::default()));
     writer.end(&mut events);
     let data = events.into_iter().map(|event| {
         assert!(event.event.is_none() && event.id.is_none());
@@ -98,6 +98,38 @@ fn an_answer_begins_with_its_role_and_ends_with_done() {
             "[DONE]".to_owned(),
         ]
     );
+}
+
+#[test]
+fn log_probabilities_stand_beside_the_text_and_end_no_thought() {
+    let piece = |text: &'static str| {
+        Delta::Text(TextPiece {
+            text: text.into(),
+            logprobs: vec![token("H")],
+        })
+    };
+    let deltas = vec![
+        start(),
+        Delta::Thinking("hm".into()),
+        piece(""),
+        Delta::Thinking("mh".into()),
+        piece("H"),
+    ];
+    let data = data(&mut writer(json!({ "model": "a" })), deltas);
+    let choice = |place: usize| {
+        let chunk: Value = serde_json::from_str(&data[place]).unwrap();
+        chunk["choices"][0].clone()
+    };
+    let logprobs = json!({
+        "content": [{ "token": "H", "logprob": -0.5, "bytes": [72], "top_logprobs": [{ "token": "J", "logprob": -1.5, "bytes": null }] }],
+        "refusal": null,
+    });
+    assert_eq!(choice(2)["logprobs"], logprobs);
+    assert_eq!(choice(2)["delta"], json!({ "content": "" }));
+    assert_eq!(choice(3)["delta"]["reasoning_details"][0]["index"], 0);
+    assert_eq!(choice(4)["logprobs"], logprobs);
+    assert_eq!(choice(4)["delta"], json!({ "content": "H" }));
+    assert_eq!(choice(1)["logprobs"], Value::Null);
 }
 
 #[test]

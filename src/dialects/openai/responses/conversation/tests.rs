@@ -193,6 +193,24 @@ fn what_says_nothing_or_repeats_a_default_is_no_loss() {
 }
 
 #[test]
+fn log_probabilities_are_asked_for_by_a_word_or_a_number() {
+    for (members, expected) in [
+        (json!({ "include": ["message.output_text.logprobs"] }), 0),
+        (json!({ "top_logprobs": 2 }), 2),
+        (
+            json!({ "include": ["message.output_text.logprobs"], "top_logprobs": 2 }),
+            2,
+        ),
+    ] {
+        let body = with(&members).to_string();
+        let mut losses = Losses::default();
+        let conversation = super::read(&body, &mut losses).unwrap();
+        assert_eq!(conversation.logprobs, Some(expected), "{members}");
+        assert!(losses.is_empty());
+    }
+}
+
+#[test]
 fn what_has_no_word_is_lost_by_its_path() {
     for (members, name) in [
         (
@@ -203,10 +221,9 @@ fn what_has_no_word_is_lost_by_its_path() {
             json!({ "tools": [{ "type": "function", "name": "f", "output_schema": { "a": 1 } }] }),
             "tools.output_schema",
         ),
-        (json!({ "top_logprobs": 2 }), "top_logprobs"),
         (
-            json!({ "include": ["message.output_text.logprobs"] }),
-            "include.message.output_text.logprobs",
+            json!({ "include": ["message.input_image.image_url"] }),
+            "include.message.input_image.image_url",
         ),
         (
             json!({ "stream_options": { "include_obfuscation": true } }),

@@ -1,7 +1,10 @@
 //! The events that tell that something is done, which repeat all of it.
 
 use super::event::{Event, Part, SummaryText, Told};
-use crate::dialects::openai::responses::wire::{Content, Item, Summary};
+use crate::dialects::openai::{
+    logprobs::Tokens,
+    responses::wire::{Content, Item, Summary},
+};
 
 /// An item is done, and what of it is still open.
 pub(super) fn item_done(item: &Item<'_>, place: usize, told: &mut Told<'_>) {
@@ -55,10 +58,10 @@ pub(super) fn part_done(id: &str, place: usize, content: &[Content<'_>], told: &
         return;
     };
     let event = match part {
-        Content::OutputText { text, .. } => Event {
+        Content::OutputText { text, logprobs, .. } => Event {
             r#type: "response.output_text.done",
             text: Some(text),
-            logprobs: Some([]),
+            logprobs: Some(Tokens(logprobs)),
             ..of_content(id, place, content)
         },
         Content::Refusal { refusal } => Event {

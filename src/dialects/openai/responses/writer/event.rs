@@ -3,7 +3,10 @@
 use serde::Serialize;
 
 use crate::{
-    dialects::openai::responses::wire::{Content, Item, Response},
+    dialects::openai::{
+        logprobs::Tokens,
+        responses::wire::{Content, Item, Response},
+    },
     upstream::sse_decoder::SseEvent,
 };
 
@@ -38,7 +41,7 @@ pub(super) struct Event<'a> {
     pub(super) arguments: Option<&'a str>,
     /// SDKs require the list beside a text.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) logprobs: Option<[(); 0]>,
+    pub(super) logprobs: Option<Tokens<'a>>,
 }
 
 /// A part of a message or of a thought.

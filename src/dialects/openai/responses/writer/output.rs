@@ -6,9 +6,15 @@ use super::{
     done::{item_done, of_content, of_summary, part_done},
     event::{Event, Part, SummaryText, Told},
 };
-use crate::dialects::openai::responses::{
-    thought,
-    wire::{Content, Item, NO_ARGUMENTS, Names, Status, Summary},
+use crate::{
+    completion::{TextPiece, TokenLogprob},
+    dialects::openai::{
+        logprobs::{self, Tokens},
+        responses::{
+            thought,
+            wire::{Content, Item, NO_ARGUMENTS, Names, Status, Summary},
+        },
+    },
 };
 
 /// What an item, or a part of one, counts for beside its text, in bytes: about what it takes.
@@ -97,17 +103,62 @@ impl Output {
         place
     }
 
-    /// More of a text, or of a refusal.
-    pub(super) fn say(
-        &mut self,
-        names: &Names,
-        piece: &str,
-        is_refusal: bool,
-        told: &mut Told<'_>,
-    ) {
+    /// More of a text. One that is empty has tokens of the text that goes on.
+    pub(super) fn say(&mut self, names: &Names, piece: TextPiece<'_>, told: &mut Told<'_>) {
         if piece.is_empty() {
             return;
         }
+        let place = self.part(names, false, told);
+        self.held += piece.text.len() + logprobs::held_bytes(&piece.logprobs);
+        let Item::Message { id, content, .. } = &mut self.items[place] else {
+            return;
+        };
+        let event = Event {
+            r#type: "response.output_text.delta",
+            delta: Some(&piece.text),
+            logprobs: Some(Tokens(&piece.logprobs)),
+            ..of_content(id, place, content)
+        };
+        told.tell(event);
+        if let Some(Content::OutputText { text, logprobs, .. }) = content.last_mut() {
+            text.to_mut().push_str(&piece.text);
+            logprobs.extend(piece.logprobs.into_iter().map(TokenLogprob::into_owned));
+        }
+    }
+
+    /// More of a refusal.
+    pub(super) fn refuse(&mut self, names: &Names, piece: &str, told: &mut Told<'_>) {
+        if piece.is_empty() {
+            return;
+        }
+        let place = self.part(names, true, told);
+        self.held += piece.len();
+        let Item::Message { id, content, .. } = &mut self.items[place] else {
+            return;
+        };
+        let event = Event {
+            r#type: "response.refusal.delta",
+            delta: Some(piece),
+            ..of_content(id, place, content)
+        };
+        told.tell(event);
+        if let Some(Content::Refusal { refusal }) = content.last_mut() {
+            refusal.to_mut().push_str(piece);
+        }
+    }
+
+    /// Whether a text goes on.
+    pub(super) fn is_in_text(&self) -> bool {
+        let open = self.open.and_then(|place| self.items.get(place));
+        matches!(
+            open,
+            Some(Item::Message { content, .. })
+                if matches!(content.last(), Some(Content::OutputText { .. }))
+        )
+    }
+
+    /// The place of the message whose last part goes on as a text or a refusal; what is not there is begun.
+    fn part(&mut self, names: &Names, is_refusal: bool, told: &mut Told<'_>) -> usize {
         let open = self.open;
         let is_message =
             |place: &usize| matches!(self.items.get(*place), Some(Item::Message { .. }));
@@ -120,9 +171,8 @@ impl Output {
             }
         };
         self.open = Some(place);
-        self.held += piece.len();
         let Item::Message { id, content, .. } = &mut self.items[place] else {
-            return;
+            return place;
         };
         let is_same = match content.last() {
             Some(Content::OutputText { .. }) => !is_refusal,
@@ -134,7 +184,7 @@ impl Output {
             content.push(if is_refusal {
                 Content::Refusal { refusal: "".into() }
             } else {
-                Content::text("".into())
+                Content::text("".into(), Vec::new())
             });
             self.held += ITEM_BYTES;
             let event = Event {
@@ -144,22 +194,7 @@ impl Output {
             };
             told.tell(event);
         }
-        if let Some(Content::OutputText { text, .. } | Content::Refusal { refusal: text }) =
-            content.last_mut()
-        {
-            text.to_mut().push_str(piece);
-        }
-        let event = Event {
-            r#type: if is_refusal {
-                "response.refusal.delta"
-            } else {
-                "response.output_text.delta"
-            },
-            delta: Some(piece),
-            logprobs: (!is_refusal).then_some([]),
-            ..of_content(id, place, content)
-        };
-        told.tell(event);
+        place
     }
 
     /// The place of the thought that goes on; one is begun where there is none.

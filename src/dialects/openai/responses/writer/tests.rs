@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    completion::{Part as Piece, PartKind},
-    dialects::{Dialect, openai::Responses},
-    translation::Losses,
+    completion::{Part as Piece, PartKind, TextPiece},
+    dialects::{
+        Dialect,
+        openai::{Responses, logprobs::token},
+    },
 };
 
 fn writer() -> Writer {
@@ -33,7 +35,7 @@ fn start() -> Delta<'static> {
 fn events(deltas: Vec<Delta<'_>>) -> Vec<Value> {
     let (mut writer, mut events) = (writer(), Vec::new());
     for delta in deltas {
-        writer.write(delta, &mut events);
+        writer.write(delta, &mut events, &mut Losses::default());
     }
     writer.end(&mut events);
     let parsed = events.iter().enumerate().map(|(number, event)| {
@@ -218,7 +220,8 @@ fn a_call_without_arguments_has_an_empty_object_unless_it_is_cut() {
             finish: Some(finish),
             ..Answer::default()
         };
-        let document: Value = serde_json::from_slice(&writer().document(&answer)).unwrap();
+        let document: Value =
+            serde_json::from_slice(&writer().document(&answer, &mut Losses::default())).unwrap();
         assert_eq!(document["output"][0]["arguments"], expected);
     }
 }
@@ -276,7 +279,7 @@ fn what_is_held_is_counted_and_not_shown() {
     };
     let mut held = 0;
     for (delta, texts) in [
-        (Delta::Text(text()), 1),
+        (Delta::Text(text().into()), 1),
         (Delta::Refusal(text()), 1),
         (Delta::Thinking(text()), 1),
         (Delta::Signature(text()), 1),
@@ -284,12 +287,100 @@ fn what_is_held_is_counted_and_not_shown() {
         (call, 2),
         (arguments, 1),
     ] {
-        writer.write(delta, &mut Vec::new());
+        writer.write(delta, &mut Vec::new(), &mut Losses::default());
         let more = writer.held_bytes() - held;
         assert!((texts * 1000..texts * 1000 + 600).contains(&more), "{more}");
         held += more;
     }
     assert!(!format!("{writer:?}").contains("xx"));
+}
+
+#[test]
+fn log_probabilities_stand_beside_the_text_and_in_all_that_repeats_it() {
+    let piece = |text: &'static str| {
+        Delta::Text(TextPiece {
+            text: text.into(),
+            logprobs: vec![token("H")],
+        })
+    };
+    let events = events(vec![start(), piece("H"), piece("")]);
+    let told = json!([{ "token": "H", "logprob": -0.5, "bytes": [72], "top_logprobs": [{ "token": "J", "logprob": -1.5, "bytes": null }] }]);
+    let deltas: Vec<_> = events
+        .iter()
+        .filter(|event| event["type"] == "response.output_text.delta")
+        .collect();
+    assert_eq!(deltas.len(), 2);
+    assert!(deltas.iter().all(|delta| delta["logprobs"] == told));
+    let twice = json!([told[0], told[0]]);
+    let done = |name: &str, place: &str| {
+        let event = events.iter().find(|event| event["type"] == name).unwrap();
+        event.pointer(place).unwrap().clone()
+    };
+    for (name, place) in [
+        ("response.output_text.done", "/logprobs"),
+        ("response.content_part.done", "/part/logprobs"),
+        ("response.output_item.done", "/item/content/0/logprobs"),
+        (
+            "response.completed",
+            "/response/output/0/content/0/logprobs",
+        ),
+    ] {
+        assert_eq!(done(name, place), twice, "{name}");
+    }
+    let answer = Answer {
+        parts: vec![
+            PartKind::RedactedThinking("x".into()).into(),
+            PartKind::Text("H".into()).into(),
+            PartKind::Text("i".into()).into(),
+        ],
+        logprobs: vec![token("H"), token("H")],
+        ..Answer::default()
+    };
+    let document = writer().document(&answer, &mut Losses::default());
+    let document: Value = serde_json::from_slice(&document).unwrap();
+    let content = &document["output"][1]["content"];
+    assert_eq!(content[0]["logprobs"], twice);
+    assert_eq!(content[1]["logprobs"], json!([]));
+}
+
+#[test]
+fn tokens_that_belong_to_no_text_are_lost_and_begin_none() {
+    let silent = || TextPiece {
+        text: "".into(),
+        logprobs: vec![token("H")],
+    };
+    let (mut writer, mut losses) = (writer(), Losses::default());
+    let mut events = Vec::new();
+    for delta in [start(), Delta::Refusal("No".into()), Delta::Text(silent())] {
+        writer.write(delta, &mut events, &mut losses);
+    }
+    let names: Vec<_> = events.iter().filter_map(|it| it.event.as_deref()).collect();
+    assert_eq!(names.last(), Some(&"response.refusal.delta"));
+    assert_eq!(losses.names(), ["logprobs"]);
+    let mut losses = Losses::default();
+    let answer = Answer {
+        logprobs: silent().logprobs,
+        ..Answer::default()
+    };
+    writer.document(&answer, &mut losses);
+    assert_eq!(losses.names(), ["logprobs"]);
+}
+
+#[test]
+fn tokens_that_are_kept_count_as_held() {
+    let mut writer = writer();
+    writer.write(
+        Delta::Text("H".into()),
+        &mut Vec::new(),
+        &mut Losses::default(),
+    );
+    let before = writer.held_bytes();
+    let piece = TextPiece {
+        text: "".into(),
+        logprobs: vec![token("H"); 100],
+    };
+    writer.write(Delta::Text(piece), &mut Vec::new(), &mut Losses::default());
+    assert!(writer.held_bytes() - before > 100 * 100);
 }
 
 /// Which kind of part, and its texts.
@@ -321,7 +412,7 @@ fn deltas<'a>(parts: &'a [PartKind<'_>]) -> Vec<Delta<'a>> {
     let mut calls = 0;
     for part in parts {
         match part {
-            PartKind::Text(text) => deltas.push(Delta::Text(Cow::Borrowed(text))),
+            PartKind::Text(text) => deltas.push(Delta::Text((&**text).into())),
             PartKind::Refusal(text) => deltas.push(Delta::Refusal(Cow::Borrowed(text))),
             PartKind::Thinking { text, signature } => {
                 deltas.push(Delta::Thinking(Cow::Borrowed(text)));
@@ -375,9 +466,9 @@ fn what_a_client_gives_back_is_what_the_model_said() {
             created: Some(1_700_000_000),
             parts: parts.into_iter().map(Piece::from).collect(),
             finish: Some(FinishReason::Stop),
-            usage: None,
+            ..Answer::default()
         };
-        let document: Value = serde_json::from_slice(&writer().document(&answer)).unwrap();
+        let document: Value = serde_json::from_slice(&writer().document(&answer, &mut Losses::default())).unwrap();
         let said: Vec<Value> = answer.parts.iter().map(super::super::conversation::part_told).collect();
         prop_assert_eq!(&given_back(&document["output"]), &said);
 

@@ -115,6 +115,17 @@ fn every_plain_member_has_its_place() {
 }
 
 #[test]
+fn what_anthropic_cannot_tell_of_tokens_or_be_told_beforehand_is_lost() {
+    let (body, lost) = written(Conversation {
+        logprobs: Some(0),
+        prediction: Some("Ho".into()),
+        ..hi()
+    });
+    assert_eq!(body, written(hi()).0);
+    assert_eq!(lost, "logprobs, prediction");
+}
+
+#[test]
 fn a_tier_that_is_not_anthropics_is_lost_and_defaults_are_left_unsaid() {
     let (body, lost) = written(Conversation {
         temperature: Some(1.0),

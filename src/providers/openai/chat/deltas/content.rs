@@ -1,5 +1,7 @@
 //! A content: a text, or with Mistral a list of typed parts.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -12,7 +14,7 @@ use crate::{completion::Delta, providers::BadEvent};
 /// It is of another type.
 pub(super) fn read<'a>(content: &'a RawValue, deltas: &mut Vec<Delta<'a>>) -> Result<(), BadEvent> {
     match content.get().as_bytes().first() {
-        Some(b'"') => deltas.extend(text(Some(content)).map(Delta::Text)),
+        Some(b'"') => deltas.extend(text(Some(content)).map(said)),
         Some(b'[') => {
             let parts: Vec<ContentPart<'a>> =
                 serde_json::from_str(content.get()).map_err(|_| BadEvent)?;
@@ -22,6 +24,10 @@ pub(super) fn read<'a>(content: &'a RawValue, deltas: &mut Vec<Delta<'a>>) -> Re
         _ => return Err(BadEvent),
     }
     Ok(())
+}
+
+fn said(text: Cow<'_, str>) -> Delta<'_> {
+    Delta::Text(text.into())
 }
 
 /// A typed part (Mistral API reference, "Chat completion", read November 2026).
@@ -41,7 +47,7 @@ struct ContentPart<'a> {
 impl<'a> ContentPart<'a> {
     fn read(&self, deltas: &mut Vec<Delta<'a>>) {
         match text(self.kind).as_deref() {
-            Some("text") => deltas.extend(text(self.text).map(Delta::Text)),
+            Some("text") => deltas.extend(text(self.text).map(said)),
             Some("refusal") => deltas.extend(text(self.refusal).map(Delta::Refusal)),
             Some("thinking") => {
                 let listed = self.thinking.map(RawValue::get).unwrap_or_default();

@@ -3,6 +3,7 @@ mod calls;
 use proptest::prelude::*;
 
 use super::*;
+use crate::completion::{Likely, TextPiece, TokenLogprob};
 
 /// What the chunks say, each delta in few words, the start left out.
 fn try_said(chunks: &[&str]) -> Result<Vec<String>, BadEvent> {
@@ -24,7 +25,18 @@ fn try_said(chunks: &[&str]) -> Result<Vec<String>, BadEvent> {
 fn told(delta: &Delta<'_>) -> Option<String> {
     Some(match delta {
         Delta::Start { .. } => return None,
-        Delta::Text(text) => format!("text {text}"),
+        Delta::Text(piece) => {
+            let mut line = format!("text {}", piece.text);
+            for TokenLogprob {
+                chosen,
+                alternatives,
+            } in &piece.logprobs
+            {
+                let others: Vec<_> = alternatives.iter().map(likely).collect();
+                line += &format!(" [{} {}]", likely(chosen), others.join("/"));
+            }
+            line
+        }
         Delta::Refusal(text) => format!("refusal {text}"),
         Delta::Thinking(text) => format!("thought {text}"),
         Delta::Signature(proof) => format!("signature {proof}"),
@@ -37,6 +49,11 @@ fn told(delta: &Delta<'_>) -> Option<String> {
         Delta::Finish(reason) => format!("finish {reason:?}"),
         Delta::Lost(name) => format!("lost {name}"),
     })
+}
+
+fn likely(likely: &Likely<'_>) -> String {
+    let bytes = likely.bytes.as_ref().map_or(0, Vec::len);
+    format!("{} {} {bytes}", likely.token, likely.logprob)
 }
 
 fn said(chunks: &[&str]) -> Vec<String> {
@@ -249,12 +266,7 @@ fn what_has_no_word_here_is_lost_by_name_and_what_is_empty_is_not() {
     for (chunk, expected) in [
         (
             r#"{"choices":[{"delta":{"audio":{"id":"a"},"images":[{}],"annotations":[{}]},"logprobs":{"content":[]}}]}"#,
-            vec![
-                "lost audio",
-                "lost annotations",
-                "lost images",
-                "lost logprobs",
-            ],
+            vec!["lost audio", "lost annotations", "lost images"],
         ),
         (
             r#"{"choices":[{"delta":{"audio":null,"images":[],"annotations":[]},"logprobs":null}],"citations":[]}"#,
@@ -272,6 +284,54 @@ fn what_has_no_word_here_is_lost_by_name_and_what_is_empty_is_not() {
     ] {
         assert_eq!(said(&[chunk]), expected, "{chunk}");
     }
+}
+
+#[test]
+fn log_probabilities_come_with_the_text_whose_tokens_they_are() {
+    const TOKENS: &str = r#"{"content":[{"token":"H","logprob":-0.5,"bytes":[72],"top_logprobs":[{"token":"H","logprob":-0.5,"bytes":[72]},{"token":"J","logprob":-1.25}]},{"token":"i","logprob":-9999.0,"bytes":null,"top_logprobs":[]}],"refusal":null}"#;
+    let told = "[H -0.5 1 H -0.5 1/J -1.25 0] [i -9999 0 ]";
+    for (delta, logprobs, expected) in [
+        (
+            r#"{"content":"Hi"}"#,
+            TOKENS,
+            vec![format!("text Hi {told}")],
+        ),
+        // Tokens that show nothing yet.
+        (r#"{"content":""}"#, TOKENS, vec![format!("text  {told}")]),
+        ("{}", TOKENS, vec![format!("text  {told}")]),
+        (
+            r#"{"reasoning_content":"hm","content":"Hi"}"#,
+            TOKENS,
+            vec!["thought hm".to_owned(), format!("text Hi {told}")],
+        ),
+        (
+            r#"{"reasoning_content":"hm"}"#,
+            TOKENS,
+            vec!["thought hm".to_owned(), "lost logprobs".to_owned()],
+        ),
+        (
+            r#"{"refusal":"No"}"#,
+            r#"{"content":null,"refusal":[{"token":"No","logprob":-1}]}"#,
+            vec!["refusal No".to_owned(), "lost logprobs.refusal".to_owned()],
+        ),
+        // The lists of the elder API.
+        (
+            r#"{"content":"Hi"}"#,
+            r#"{"tokens":["Hi"],"token_logprobs":[-1],"content":5}"#,
+            vec!["text Hi".to_owned(), "lost logprobs".to_owned()],
+        ),
+        (
+            r#"{"content":"Hi"}"#,
+            r#"{"content":[]}"#,
+            vec!["text Hi".to_owned()],
+        ),
+    ] {
+        let chunk = format!(r#"{{"choices":[{{"delta":{delta},"logprobs":{logprobs}}}]}}"#);
+        assert_eq!(said(&[&chunk]), expected, "{chunk}");
+    }
+    let late = format!(r#"{{"choices":[{{"delta":{{}},"logprobs":{TOKENS}}}]}}"#);
+    let finish = r#"{"choices":[{"delta":{},"finish_reason":"stop"}]}"#;
+    assert_eq!(said(&[finish, &late]), ["finish Stop", "lost logprobs"]);
 }
 
 #[test]
@@ -353,7 +413,9 @@ proptest! {
                 Delta::ToolArguments { index, text } => {
                     prop_assert!(*index < begun && !text.is_empty());
                 }
-                Delta::Text(text) | Delta::Thinking(text) => prop_assert!(!text.is_empty()),
+                Delta::Text(TextPiece { text, .. }) | Delta::Thinking(text) => {
+                    prop_assert!(!text.is_empty());
+                }
                 Delta::Finish(_) => has_finished = true,
                 _ => {}
             }

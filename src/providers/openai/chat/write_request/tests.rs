@@ -15,6 +15,8 @@ const GENEROUS: ChatQuirks = ChatQuirks {
     cache_control: true,
     include_usage: true,
     text_lists: true,
+    logprobs: true,
+    prediction: true,
     passes: &["provider"],
 };
 
@@ -75,6 +77,54 @@ fn all_that_has_a_word_is_told_under_openais_names() {
             "temperature": 0.5, "top_p": 0.25, "top_k": 40, "user": "u", "reasoning_effort": "none"})
     );
     assert_eq!(lost, "");
+}
+
+#[test]
+fn how_likely_tokens_were_is_asked_for_where_the_server_can_tell() {
+    for (asked, expected) in [
+        (
+            0,
+            json!({"model": "up/stream", "messages": [], "logprobs": true}),
+        ),
+        (
+            3,
+            json!({"model": "up/stream", "messages": [], "logprobs": true, "top_logprobs": 3}),
+        ),
+    ] {
+        let conversation = || Conversation {
+            logprobs: Some(asked),
+            ..Conversation::default()
+        };
+        let told = written(conversation(), ChatQuirks::COMPATIBLE);
+        assert_eq!(told, (expected, String::new()));
+        let without = ChatQuirks {
+            logprobs: false,
+            ..ChatQuirks::OPENAI
+        };
+        let (body, lost) = written(conversation(), without);
+        assert_eq!(body, json!({"model": "up/stream", "messages": []}));
+        assert_eq!(lost, "logprobs");
+    }
+}
+
+#[test]
+fn a_prediction_is_told_where_the_server_takes_one_with_the_bound_that_it_takes_beside() {
+    let conversation = || Conversation {
+        max_tokens: Some(9),
+        prediction: Some("fn a()".into()),
+        ..Conversation::default()
+    };
+    assert_eq!(
+        written(conversation(), ChatQuirks::OPENAI),
+        (
+            json!({"model": "up/stream", "messages": [], "max_tokens": 9,
+                "prediction": {"type": "content", "content": "fn a()"}}),
+            String::new()
+        )
+    );
+    let (body, lost) = written(conversation(), ChatQuirks::COMPATIBLE);
+    assert_eq!(body["prediction"], Value::Null);
+    assert_eq!(lost, "prediction");
 }
 
 #[test]

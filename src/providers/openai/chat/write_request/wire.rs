@@ -33,6 +33,12 @@ pub(super) struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) top_k: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) logprobs: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) top_logprobs: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) prediction: Option<Prediction<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) user: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) stream: Option<bool>,
@@ -53,6 +59,12 @@ fn members<'m, V: Serialize + 'm, S: Serializer>(
 #[derive(Serialize)]
 pub(super) struct StreamOptions {
     pub(super) include_usage: bool,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Prediction<'a> {
+    Content { content: Cow<'a, str> },
 }
 
 #[derive(Serialize)]

@@ -85,8 +85,8 @@ fn what_has_no_word_is_left_to_the_provider_unless_it_is_the_default() {
         .is_empty()
     );
     let told = json!({
-        "audio": { "voice": "a" }, "frequency_penalty": 0.1, "logit_bias": { "1": 1 }, "logprobs": true,
-        "metadata": { "a": "b" }, "modalities": ["text", "audio"], "prediction": { "a": 1 },
+        "audio": { "voice": "a" }, "frequency_penalty": 0.1, "logit_bias": { "1": 1 },
+        "metadata": { "a": "b" }, "modalities": ["text", "audio"],
         "prompt_cache_key": "k", "seed": 0, "service_tier": "flex", "store": true, "verbosity": "low",
         "web_search_options": {}, "enable_thinking": false,
     });
@@ -96,6 +96,35 @@ fn what_has_no_word_is_left_to_the_provider_unless_it_is_the_default() {
     let mut expected = expected;
     expected.sort();
     assert_eq!(names, expected);
+}
+
+#[test]
+fn log_probabilities_are_asked_for_by_a_word_and_a_number() {
+    for (members, expected, lost) in [
+        (json!({ "logprobs": true }), Some(0), ""),
+        (json!({ "logprobs": true, "top_logprobs": 5 }), Some(5), ""),
+        (json!({ "top_logprobs": 5 }), Some(5), ""),
+        (json!({ "logprobs": false, "top_logprobs": 0 }), None, ""),
+        (
+            json!({ "logprobs": false, "top_logprobs": 5 }),
+            None,
+            "top_logprobs",
+        ),
+    ] {
+        with(members.clone(), |read, losses| {
+            assert_eq!(read.unwrap().logprobs, expected, "{members}");
+            assert_eq!(losses.to_string(), lost);
+        });
+    }
+}
+
+#[test]
+fn a_prediction_is_read() {
+    let members = json!({ "prediction": { "type": "content", "content": "a" } });
+    with(members, |read, losses| {
+        assert_eq!(read.unwrap().prediction.as_deref(), Some("a"));
+        assert!(losses.is_empty());
+    });
 }
 
 #[test]
@@ -255,6 +284,9 @@ fn what_is_wrong_beside_the_messages_is_refused_with_its_path() {
     let custom = json!([{ "type": "custom", "custom": { "name": "c" } }]);
     for (members, expected) in [
         (json!({ "n": 2 }), "n"),
+        (json!({ "logprobs": 5 }), "logprobs"),
+        (json!({ "top_logprobs": -1 }), "top_logprobs"),
+        (json!({ "prediction": "a" }), "prediction"),
         (json!({ "temperature": "hot" }), "temperature"),
         (json!({ "max_tokens": 1.5 }), "max_tokens"),
         (json!({ "stop": 1 }), "stop"),
