@@ -190,7 +190,7 @@ async fn the_filter_of_a_key_holds_in_translation_too() {
     use sha2::{Digest as _, Sha256};
     let hash = hex::encode(Sha256::digest("alpha"));
     let settings = format!(
-        "[[keys]]\nid = \"alpha\"\nsha256 = \"{hash}\"\nfilter.drop = [\"usage\", \"reasoning\"]\n"
+        "[[keys]]\nid = \"alpha\"\nsha256 = \"{hash}\"\nfilter.drop = [\"usage\", \"reasoning\", \"logprobs\"]\n"
     );
     for (dialect, kind) in crate::translation::TRANSLATED {
         let provider = ScriptedProvider::start([stream(kind)]).await;
