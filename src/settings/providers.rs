@@ -3,20 +3,26 @@
 mod anthropic;
 mod base_url;
 mod extra_headers;
+mod kind;
+mod place;
 pub(super) mod sourcegraph;
 mod transport;
+mod verified;
 mod written;
 
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use awc::http::header::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 pub use anthropic::{AnthropicSettings, ThinkingStyle};
+use kind::KindWord;
+pub use kind::ProviderKind;
+pub(super) use place::is_on_this_machine;
 pub use sourcegraph::{GatewayFamily, GatewayFeature};
 pub(super) use transport::{MAX_ROOTS_BYTES, Tls};
+pub use verified::VerifiedProvider;
 
 use super::{
     bounds::ceilings,
@@ -27,11 +33,6 @@ use super::{
 };
 use crate::{
     completion::WireFormat,
-    limits::ceilings::CeilingSettings,
-    metadata::{
-        header_policy::HeaderPolicy, request_headers::RequestHeaderPolicy,
-        status_table::StatusTable,
-    },
     providers::{
         CredentialStyle, ProviderId, Terms,
         openai::{
@@ -78,16 +79,6 @@ pub(super) struct ProviderSection {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum KindWord {
-    OpenAi,
-    Anthropic,
-    Herald,
-    Sourcegraph,
-    Replay,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum AuthWord {
     Bearer,
@@ -101,92 +92,6 @@ fn presets(schema: &mut schemars::Schema) {
     schema.insert("enum".to_owned(), names.into());
 }
 
-/// One provider, ready to be called. Settings `[[providers]]`; where it is stands in
-/// [`ClientParts::endpoints`](crate::upstream::http_client::ClientParts::endpoints).
-#[derive(Clone, Debug)]
-pub struct VerifiedProvider {
-    /// Its name. Setting `providers.id`.
-    pub id: ProviderId,
-    /// Where its settings stand, such as `providers[0]`.
-    pub settings_key: String,
-    /// What it speaks. Setting `providers.kind`.
-    pub kind: ProviderKind,
-    /// What requests say that are written for Anthropic; the defaults for a provider of another kind.
-    pub terms: Terms,
-    /// The path of `providers.base_url`, such as `/v1`: empty, or begins with a slash and ends
-    /// without one.
-    pub base_path: String,
-    /// What is known of it beforehand. Setting `providers.preset`; of a kind other than `openai`,
-    /// nothing.
-    pub preset: &'static Preset,
-    /// Which of OpenAI's APIs it has. The preset's, but for setting `providers.responses`.
-    pub apis: Vec<WireFormat>,
-    /// Azure's `api-version`. Setting `providers.api_version`, default none.
-    pub api_version: Option<String>,
-    /// In which header it is told the key. Setting `providers.auth`, default the preset's or kind's.
-    pub credentials: CredentialStyle,
-    /// Its key: visible ASCII, never empty. Setting `providers.api_key`.
-    pub api_key: Option<SecretString>,
-    /// More headers on every request to it; no credentials, no framing. Setting `providers.headers`.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// Whether streams are asked for usage when the client did not. Setting
-    /// `providers.usage_request`, default the preset's, else false.
-    pub usage_request: bool,
-    /// Whether the quota is ours and not the client's. Setting `providers.shared_quota`, default
-    /// false; [`status_table`](Self::status_table) already knows of it.
-    pub shared_quota: bool,
-    /// How many completions may be open at it.
-    pub ceilings: CeilingSettings,
-    /// Which of its headers reach the client.
-    pub header_policy: HeaderPolicy,
-    /// How many rules of that policy, from the first on, are those of `metadata.allow`.
-    pub shared_rules: usize,
-    /// How many after them are the provider's own; what is left is its preset's.
-    pub own_rules: usize,
-    /// Which status the client sees for its own.
-    pub status_table: StatusTable,
-    /// Which of the client's headers reach it.
-    pub request_headers: RequestHeaderPolicy,
-}
-
-/// What a provider speaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProviderKind {
-    /// OpenAI's API, by whomever.
-    OpenAi,
-    /// Anthropic's API.
-    Anthropic,
-    /// Another Herald.
-    Herald,
-    /// Cody Gateway.
-    Sourcegraph {
-        /// Of which family its models are; `None`: their names say it. Setting `providers.family`.
-        family: Option<GatewayFamily>,
-        /// Under which quota its requests count. Setting `providers.feature`, default
-        /// `chat_completions`.
-        feature: GatewayFeature,
-    },
-    /// Recordings, over a connection that never leaves the process.
-    Replay {
-        /// The folder they are in; `None` for the embedded ones. Setting `providers.recordings`.
-        recordings: Option<PathBuf>,
-    },
-}
-
-impl ProviderKind {
-    /// Whether it is another Herald, which tells of those behind it.
-    #[must_use]
-    pub fn is_herald(&self) -> bool {
-        *self == Self::Herald
-    }
-}
-
-/// Where the replay provider answers, as an OpenAI-compatible server would.
-const REPLAY_BASE_PATH: &str = "/v1";
-
-/// Shortest key that is looked for in what a provider says: a shorter one could be a common word.
-const MIN_HIDDEN_KEY_BYTES: usize = 8;
-
 /// Under which quota Cody Gateway counts a request; without it, it serves none.
 const X_SOURCEGRAPH_FEATURE: HeaderName = HeaderName::from_static("x-sourcegraph-feature");
 
@@ -197,30 +102,6 @@ const HERALD_APIS: &[WireFormat] = &[
     WireFormat::Responses,
     WireFormat::Embeddings,
 ];
-
-impl VerifiedProvider {
-    fn hidden_key(&self) -> Option<&str> {
-        let key = self.api_key.as_ref()?.expose_secret();
-        (key.len() >= MIN_HIDDEN_KEY_BYTES).then_some(key)
-    }
-
-    /// Whether a text of the provider repeats the key that it was called with.
-    #[must_use]
-    pub fn repeats_key(&self, text: &[u8]) -> bool {
-        let key = self.hidden_key();
-        key.is_some_and(|key| memchr::memmem::find(text, key.as_bytes()).is_some())
-    }
-
-    /// The text without that key. Keys with a known shape are hidden by
-    /// [`clean_text`](crate::metadata::clean_text); this one whatever its shape.
-    #[must_use]
-    pub fn without_key(&self, text: String) -> String {
-        match self.hidden_key() {
-            Some(key) if text.contains(key) => text.replace(key, "[redacted]"),
-            _ => text,
-        }
-    }
-}
 
 impl ProviderSection {
     /// Verifies one provider whose keys stand under `key`, such as `providers[0]`.
@@ -237,19 +118,8 @@ impl ProviderSection {
         let is_kind_known = !problems.is_told(&at("kind"));
         let kind = self.verify_kind(&at, is_kind_known, problems);
         let preset = self.verify_preset(&at, problems);
-        let place = match self.kind {
-            // What belongs to another kind would only follow from the wrong word.
-            _ if !is_kind_known => None,
-            KindWord::OpenAi | KindWord::Anthropic | KindWord::Herald | KindWord::Sourcegraph => {
-                self.verify_place(preset, &at, tls, problems)
-            }
-            KindWord::Replay => problems
-                .take(
-                    &at("recordings"),
-                    transport::replay_transport(self.recordings.as_deref()),
-                )
-                .map(|transport| (REPLAY_BASE_PATH.to_owned(), transport)),
-        };
+        // What belongs to another kind would only follow from the wrong word.
+        let place = is_kind_known.then(|| self.verify_place(preset, &at, tls, problems));
         let api_key = self
             .api_key
             .as_ref()
@@ -268,7 +138,7 @@ impl ProviderSection {
             problems,
         )?;
         id?;
-        let (base_path, transport) = place?;
+        let (base_path, transport) = place??;
         let provider = VerifiedProvider {
             id: ProviderId::new(self.id.as_str()),
             settings_key: key.to_owned(),
@@ -348,138 +218,6 @@ impl ProviderSection {
             None => protocol(kind).credentials(),
         }
     }
-
-    /// The kind, with the keys that belong to the other one refused.
-    fn verify_kind(
-        &self,
-        at: &dyn Fn(&str) -> String,
-        is_known: bool,
-        problems: &mut Problems<'_>,
-    ) -> ProviderKind {
-        let strangers: &[(&str, bool)] = match self.kind {
-            _ if !is_known => &[],
-            KindWord::OpenAi => &[
-                ("recordings", self.recordings.is_some()),
-                ("max_tokens", self.max_tokens.is_some()),
-                ("thinking", self.thinking.is_some()),
-            ],
-            KindWord::Anthropic => &[
-                ("recordings", self.recordings.is_some()),
-                ("preset", self.preset.is_some()),
-                ("responses", self.responses.is_some()),
-                ("usage_request", self.usage_request.is_some()),
-            ],
-            KindWord::Sourcegraph => &[
-                ("recordings", self.recordings.is_some()),
-                ("preset", self.preset.is_some()),
-                ("responses", self.responses.is_some()),
-                ("usage_request", self.usage_request.is_some()),
-            ],
-            KindWord::Herald => &[
-                ("recordings", self.recordings.is_some()),
-                ("preset", self.preset.is_some()),
-                ("responses", self.responses.is_some()),
-                ("max_tokens", self.max_tokens.is_some()),
-                ("thinking", self.thinking.is_some()),
-            ],
-            KindWord::Replay => &[
-                ("max_tokens", self.max_tokens.is_some()),
-                ("thinking", self.thinking.is_some()),
-                ("base_url", self.base_url.is_some()),
-                ("api_key", self.api_key.is_some()),
-                ("ca_file", self.ca_file.is_some()),
-                ("preset", self.preset.is_some()),
-                ("auth", self.auth.is_some()),
-                ("responses", self.responses.is_some()),
-            ],
-        };
-        let kind = match self.kind {
-            KindWord::OpenAi => ProviderKind::OpenAi,
-            KindWord::Anthropic => ProviderKind::Anthropic,
-            KindWord::Herald => ProviderKind::Herald,
-            KindWord::Sourcegraph => ProviderKind::Sourcegraph {
-                family: self.family,
-                feature: self.feature.unwrap_or_default(),
-            },
-            KindWord::Replay => ProviderKind::Replay {
-                recordings: self.recordings.clone(),
-            },
-        };
-        let of_gateways = match self.kind {
-            _ if !is_known => [].as_slice(),
-            KindWord::Sourcegraph => &[],
-            _ => &[
-                ("family", self.family.is_some()),
-                ("feature", self.feature.is_some()),
-            ],
-        };
-        let strangers = strangers.iter().chain(of_gateways);
-        for (name, _) in strangers.filter(|(_, written)| *written) {
-            let word = match kind {
-                ProviderKind::OpenAi => "openai",
-                ProviderKind::Anthropic => "anthropic",
-                ProviderKind::Herald => "herald",
-                ProviderKind::Sourcegraph { .. } => "sourcegraph",
-                ProviderKind::Replay { .. } => "replay",
-            };
-            let problem = format!("a provider of kind {word:?} has none");
-            problems.error(&at(name), problem).at_the_name().tell();
-        }
-        kind
-    }
-
-    /// The path of the base URL, and how its host is reached.
-    fn verify_place(
-        &self,
-        preset: &Preset,
-        at: &dyn Fn(&str) -> String,
-        tls: &Tls,
-        problems: &mut Problems<'_>,
-    ) -> Option<(String, Transport)> {
-        let known = match self.kind {
-            KindWord::Anthropic => Some(crate::providers::anthropic::BASE_URL),
-            KindWord::Sourcegraph => Some(crate::providers::sourcegraph::BASE_URL),
-            _ => preset.base_url,
-        };
-        let Some(written) = self.base_url.as_deref().or(known) else {
-            problems
-                .error(&at("base_url"), "is missing")
-                .hint("write where it is, such as \"https://api.openai.com/v1\"")
-                .tell();
-            return None;
-        };
-        let url = problems.take(&at("base_url"), base_url::parse(written))?;
-        let (host, port): (Arc<str>, u16) = (url.host.into(), url.port);
-        let transport = if url.https {
-            let (key, tls) = match &self.ca_file {
-                Some(file) => (at("ca_file"), tls.with_roots(file)),
-                None => (at("base_url"), tls.shared()),
-            };
-            let tls = problems.take(&key, tls)?;
-            Transport::Https { host, port, tls }
-        } else {
-            if self.ca_file.is_some() {
-                problems.at(
-                    &at("ca_file"),
-                    "base_url is http, which has no certificates",
-                );
-            }
-            if self.api_key.is_some() && !is_on_this_machine(&host) {
-                problems
-                    .warning(&at("base_url"), "the key travels unencrypted")
-                    .hint("write https://, if the provider speaks it")
-                    .tell();
-            }
-            Transport::Http { host, port }
-        };
-        Some((url.path, transport))
-    }
-}
-
-/// Whether what is sent there crosses no network.
-pub(super) fn is_on_this_machine(host: &str) -> bool {
-    let address: Result<IpAddr, _> = host.parse();
-    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// Holds the name of a provider or a client key to what may stand in a URI and in a log.
