@@ -64,6 +64,8 @@ pub struct Customs {
     /// Whether they take 403 for the end of their sign-in as well as 401, so that what the key may not
     /// use is 400, and a model that is not there too.
     pub signs_out: bool,
+    /// Whether they know limits as `x-ratelimit-limit`, `x-ratelimit-remaining` and `retry-after` alone.
+    pub plain_limits: bool,
     /// Whether a model's name may have its provider before it: `provider/model`, or
     /// `provider::version::model`.
     pub qualified_models: bool,
@@ -76,6 +78,7 @@ impl Customs {
         heartbeats: true,
         error_type: "application/json",
         signs_out: false,
+        plain_limits: false,
         qualified_models: false,
     };
 }

@@ -124,11 +124,15 @@ impl ResponseActor {
                 let customs = self.dialect.customs();
                 let rescue = rescue_upstream(error, &metadata.target, received);
                 let body = self.dialect.error_document(&rescue.report);
-                let head = head(Some(rescue), &metadata.opening);
-                Answer::Document {
-                    head: head.of_type(customs.error_type),
-                    body,
+                let mut head = head(Some(rescue), &metadata.opening).of_type(customs.error_type);
+                if customs.plain_limits {
+                    let (rules, key) = (
+                        &self.target.provider.header_policy,
+                        &self.target.key_headers,
+                    );
+                    head = head.with_plain_limits(rules.for_key(key.as_deref()));
                 }
+                Answer::Document { head, body }
             }
         }
     }

@@ -126,6 +126,7 @@ impl Dialect for Completions {
             heartbeats: false,
             error_type: "text/plain; charset=utf-8",
             signs_out: true,
+            plain_limits: true,
             qualified_models: true,
         }
     }

@@ -1,5 +1,6 @@
 //! The head that the client gets: our status, and each header for a reason.
 
+mod plain_limits;
 pub mod provider_headers;
 
 use std::{fmt::Write, ops::Range, time::Duration};

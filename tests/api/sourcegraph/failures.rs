@@ -76,6 +76,63 @@ async fn a_providers_429_is_told_with_its_own_words_and_headers_however_errors_a
 }
 
 #[actix_web::test]
+async fn a_providers_limit_is_told_by_the_names_that_cody_knows_beside_heralds_own_limits() {
+    let script = || {
+        Script::json(429, scripted::error("slow down", "rate_limit_error"))
+            .header("x-ratelimit-limit-requests", "500")
+            .header("x-ratelimit-remaining-requests", "0")
+            .header("x-ratelimit-reset-requests", "1m30s")
+    };
+    let provider = ScriptedProvider::start([script(), script(), script()]).await;
+    let settings = "[limits]\nrequests = { most = 2, per = \"1h\" }\n";
+    let gateway = TestGateway::tuned(&provider, settings).await;
+    let mut reply = ask(&gateway, &at(STREAM, 8), &question()).await;
+    assert_eq!(reply.header("x-ratelimit-remaining"), Some("0"));
+    assert_eq!(reply.header("x-ratelimit-limit-requests"), Some("500"));
+    assert_eq!(
+        reply.header("ratelimit"),
+        Some("\"all-requests\";r=1;t=3600")
+    );
+    let expected = Refusal::RateLimit {
+        limit: Some(500),
+        retry_after: Some("90".to_owned()),
+        is_upgrade_offered: false,
+    };
+    assert_eq!(refusal(&mut reply).await, expected);
+
+    // Clients of other dialects have the provider's own words.
+    let body = serde_json::json!({ "model": "scripted-model", "messages": [] });
+    let reply = ask(&gateway, "/v1/chat/completions", &body).await;
+    assert_eq!(reply.status, 429);
+    assert_eq!(reply.header("x-ratelimit-limit"), None);
+    assert_eq!(reply.header("retry-after"), None);
+
+    // The third meets Herald's own limit, which speaks for itself.
+    let reply = ask(&gateway, &at(STREAM, 8), &question()).await;
+    assert_eq!(
+        (reply.status, reply.header("x-upstream-status")),
+        (429, None)
+    );
+    assert_eq!(reply.header("x-ratelimit-limit"), Some("2"));
+}
+
+#[actix_web::test]
+async fn a_providers_limit_behind_a_shared_quota_is_none_of_codys() {
+    let script = Script::json(429, scripted::error("slow down", "rate_limit_error"))
+        .header("x-ratelimit-limit-requests", "500");
+    let provider = ScriptedProvider::start([script]).await;
+    let settings = format!(
+        "[[providers]]\nid = \"scripted\"\nkind = \"openai\"\nbase_url = \"{}\"\nshared_quota = true\n\
+         [[models]]\nid = \"scripted-model\"\ntargets = [{{ provider = \"scripted\", model = \"up\" }}]\n",
+        provider.base_url()
+    );
+    let gateway = TestGateway::with_settings(&settings).await;
+    let reply = ask(&gateway, &at(STREAM, 8), &question()).await;
+    assert_eq!(reply.status, 503);
+    assert_eq!(reply.header("x-ratelimit-limit"), None);
+}
+
+#[actix_web::test]
 async fn old_clients_are_told_of_a_failure_by_200_and_an_event_where_the_settings_say_so() {
     for version in [0, 1, 8] {
         let failure = Script::json(500, scripted::error("zwölf down", "server_error"));
