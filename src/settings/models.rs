@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    catalogue::{CatalogueSection, ModelCatalogue},
     diagnostics::Problems,
     limits::LimitSetSection,
     providers::{ProviderSection, VerifiedProvider},
@@ -36,6 +37,9 @@ pub(super) struct ModelSection {
     owned_by: Option<String>,
     #[serde(default)]
     strict: bool,
+    /// What clients are told of it.
+    #[serde(default)]
+    catalogue: CatalogueSection,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -69,6 +73,8 @@ pub struct VerifiedModel {
     /// The owner that `GET /v1/models` tells. Setting `models.owned_by`, default the id of the first
     /// target's provider.
     pub owned_by: String,
+    /// What clients are told of it. Settings `models.catalogue`.
+    pub catalogue: ModelCatalogue,
 }
 
 impl VerifiedModel {
@@ -210,6 +216,7 @@ impl ModelSection {
             problems.take(&at("owned_by"), is_name(owner));
         }
         let filter = self.filter.verify(&at("filter.drop_events"), problems);
+        let catalogue = self.catalogue.verify(&self.id, &at("catalogue"), problems);
         let of_model = OfModel {
             id: &self.id,
             key,
@@ -227,6 +234,7 @@ impl ModelSection {
             groups,
             limits: self.limits.verified(&Scope::Model(self.id.clone())),
             created: self.created,
+            catalogue,
         })
     }
 }

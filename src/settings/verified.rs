@@ -157,7 +157,7 @@ impl Sections {
             attempts: self.attempts.verify(problems),
             proxy_name: self.metadata.proxy_name(),
             retry_after,
-            sourcegraph: self.sourcegraph.verify(problems),
+            sourcegraph: self.sourcegraph.verify(&models, problems),
             limits: self.limits.verify(secrets, problems),
             outliers: self.outliers.verify(problems),
             headroom: self.headroom.verified(),

@@ -13,7 +13,6 @@ use crate::settings::VerifiedModel;
 pub(crate) struct Model<'a> {
     r#type: &'static str,
     id: &'a str,
-    /// The id: the settings have no other name for it.
     display_name: &'a str,
     /// RFC 3339.
     created_at: String,
@@ -36,7 +35,7 @@ impl<'a> From<&'a VerifiedModel> for Model<'a> {
         Self {
             r#type: "model",
             id: &model.id,
-            display_name: &model.id,
+            display_name: &model.catalogue.display_name,
             created_at: humantime::format_rfc3339_seconds(created).to_string(),
         }
     }

@@ -4,7 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::LATEST;
-use crate::settings::{SourcegraphSettings, VerifiedModel};
+use crate::settings::{
+    CHAT, CODE_COMPLETION, FAST_CHAT, ModelCapability, ModelCategory, ModelStatus, ModelTier,
+    SourcegraphSettings, VerifiedModel,
+};
 
 /// The second part of a model's name here. Cody looks at it for a few providers' autocomplete alone.
 const VERSION: &str = "unknown";
@@ -17,7 +20,7 @@ pub(crate) struct SupportedModels<'a> {
     revision: String,
     providers: Vec<Provider<'a>>,
     models: Vec<Model<'a>>,
-    default_models: DefaultModels,
+    default_models: Defaults,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -35,10 +38,10 @@ struct Model<'a> {
     model_ref: String,
     display_name: &'a str,
     model_name: &'a str,
-    capabilities: [&'static str; 3],
-    category: &'static str,
-    status: &'static str,
-    tier: &'static str,
+    capabilities: &'a [ModelCapability],
+    category: ModelCategory,
+    status: ModelStatus,
+    tier: ModelTier,
     context_window: ContextWindow,
 }
 
@@ -49,60 +52,94 @@ struct ContextWindow {
     max_output_tokens: u32,
 }
 
-/// Absent where a key may use no model.
+/// Each is absent where a key may use no model that is offered for it.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SupportedModelsDefaults)]
 #[serde(rename_all = "camelCase")]
-struct DefaultModels {
+struct Defaults {
+    #[serde(skip_serializing_if = "Option::is_none")]
     chat: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     fast_chat: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     code_completion: Option<String>,
 }
 
 impl<'a> SupportedModels<'a> {
-    /// In the order in which they are given; the first is the default of everything.
+    /// Tells of the models that a key may use, in the order in which they are given.
     pub(crate) fn new(
         models: impl Iterator<Item = &'a VerifiedModel>,
         settings: &SourcegraphSettings,
         generation: u64,
     ) -> Self {
-        let context_window = ContextWindow {
-            max_input_tokens: settings.max_input_tokens,
-            max_output_tokens: settings.max_output_tokens,
-        };
+        let models: Vec<_> = models.collect();
         let mut providers: Vec<Provider<'a>> = Vec::new();
-        let mut told = Vec::new();
-        for model in models {
-            let provider = model.first_target().provider.id.as_str();
-            if !providers.iter().any(|known| known.id == provider) {
-                providers.push(Provider {
-                    id: provider,
-                    display_name: provider,
-                });
+        for model in &models {
+            let id = model.first_target().provider.id.as_str();
+            if !providers.iter().any(|known| known.id == id) {
+                let display_name = id;
+                providers.push(Provider { id, display_name });
             }
-            told.push(Model {
-                model_ref: format!("{provider}::{VERSION}::{}", model.id),
-                display_name: &model.id,
-                model_name: &model.id,
-                capabilities: ["autocomplete", "chat", "tools"],
-                category: "balanced",
-                status: "stable",
-                tier: "enterprise",
-                context_window,
-            });
         }
-        let first = told.first().map(|model| model.model_ref.clone());
+        let defaults = &settings.default_models;
         Self {
             schema_version: "1.0",
             revision: generation.to_string(),
             providers,
-            models: told,
-            default_models: DefaultModels {
-                chat: first.clone(),
-                fast_chat: first.clone(),
-                code_completion: first,
+            default_models: Defaults {
+                chat: default_model(&models, &defaults.chat, CHAT),
+                fast_chat: default_model(&models, &defaults.fast_chat, FAST_CHAT),
+                code_completion: default_model(&models, &defaults.code_completion, CODE_COMPLETION),
+            },
+            models: models
+                .iter()
+                .map(|model| Model::new(model, settings))
+                .collect(),
+        }
+    }
+}
+
+impl<'a> Model<'a> {
+    fn new(model: &'a VerifiedModel, settings: &SourcegraphSettings) -> Self {
+        let catalogue = &model.catalogue;
+        let (most_in, most_out) = (settings.max_input_tokens, settings.max_output_tokens);
+        Self {
+            model_ref: reference(model),
+            display_name: &catalogue.display_name,
+            model_name: &model.id,
+            capabilities: &catalogue.capabilities,
+            category: catalogue.category,
+            status: catalogue.status,
+            tier: catalogue.tier,
+            context_window: ContextWindow {
+                max_input_tokens: catalogue.max_input_tokens.unwrap_or(most_in),
+                max_output_tokens: catalogue.max_output_tokens.unwrap_or(most_out),
             },
         }
     }
+}
+
+/// The name under which clients ask for a model.
+fn reference(model: &VerifiedModel) -> String {
+    format!(
+        "{}::{VERSION}::{}",
+        model.first_target().provider.id,
+        model.id
+    )
+}
+
+/// The one that the settings name, if the key may use it; else the first that is offered for this.
+fn default_model(
+    models: &[&VerifiedModel],
+    named: &Option<String>,
+    capability: ModelCapability,
+) -> Option<String> {
+    let is_named = |model: &&&VerifiedModel| named.as_ref() == Some(&model.id);
+    let is_offered = |model: &&&VerifiedModel| model.catalogue.is_offered_for(capability);
+    let named = models.iter().find(is_named);
+    named
+        .or_else(|| models.iter().find(is_offered))
+        .map(|model| reference(model))
 }
 
 /// `GET /.api/client-config`.

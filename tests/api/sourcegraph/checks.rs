@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::*;
 use cody::{Refusal, refusal};
 
-fn key(more: &str) -> String {
+pub(super) fn key(more: &str) -> String {
     let hash = hex::encode(Sha256::digest("sgp_client"));
     format!("[[keys]]\nid = \"a\"\nsha256 = \"{hash}\"\n{more}\n")
 }

@@ -89,10 +89,8 @@ async fn a_providers_limit_is_told_by_the_names_that_cody_knows_beside_heralds_o
     let mut reply = ask(&gateway, &at(STREAM, 8), &question()).await;
     assert_eq!(reply.header("x-ratelimit-remaining"), Some("0"));
     assert_eq!(reply.header("x-ratelimit-limit-requests"), Some("500"));
-    assert_eq!(
-        reply.header("ratelimit"),
-        Some("\"all-requests\";r=1;t=3600")
-    );
+    let own = reply.header("ratelimit").unwrap();
+    assert!(own.starts_with("\"all-requests\";r=1;t="), "{own}");
     let expected = Refusal::RateLimit {
         limit: Some(500),
         retry_after: Some("90".to_owned()),
