@@ -15,7 +15,10 @@ use crate::delivery::DeliveryReport;
 use crate::{
     dialects::Dialect,
     error::{GatewayError, HeraldError, respond::rescue_upstream},
-    metadata::{MetadataRefused, Opening, UpstreamMetadata, chain},
+    metadata::{
+        MetadataRefused, Opening, UpstreamMetadata,
+        chain::{self, HopFailure},
+    },
     settings::{VerifiedSettings, VerifiedTarget},
     telemetry::request_record::{Outcome, RequestRecord},
     upstream::{
@@ -145,6 +148,11 @@ impl ResponseActor {
 
     fn outcome(&mut self) -> Outcome {
         let failed = |error: UpstreamError| {
+            let words = error.provider_error();
+            if let Some(report) = words.and_then(|words| words.origin.as_deref()) {
+                let failure = HopFailure::of_report(report, &self.target.provider);
+                self.record.note_hop_failure(failure);
+            }
             let error = HeraldError::Upstream {
                 provider: self.target.provider.id.clone(),
                 model: self.target.upstream_model.clone(),

@@ -4,6 +4,7 @@
 //! is written anew from what is left ([`ResponseHead`](crate::response::head::ResponseHead)). So a
 //! client of a chain sees one account, however long the chain is, and nobody's bytes but Herald's.
 
+mod hop_failure;
 mod members;
 mod timings;
 
@@ -11,6 +12,8 @@ use actix_web::http::{
     StatusCode,
     header::{HeaderMap, HeaderValue},
 };
+
+pub use hop_failure::HopFailure;
 
 use super::{clean_text, proxy_status::Member};
 use crate::{error::UpstreamReport, settings::VerifiedProvider, translation::Losses};

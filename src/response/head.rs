@@ -19,7 +19,7 @@ use crate::{
     error::respond::{Rescue, X_SHOULD_RETRY, proxy_error, retry_after},
     metadata::{
         FailedAttempt, Opening, Timings, UpstreamMetadata,
-        chain::NextHop,
+        chain::{HopFailure, NextHop},
         proxy_status::{Member, PROXY_STATUS, proxy_status},
     },
     settings::VerifiedSettings,
@@ -83,6 +83,9 @@ impl ResponseHead {
 
         let head = metadata.head.as_ref();
         let hop = head.and_then(|head| NextHop::read(provider, &head.headers));
+        if let (Some(hop), Opening::Failed(_)) = (&hop, opening) {
+            record.note_hop_failure(HopFailure::of_head(hop));
+        }
         let mut passed = 0..0;
         if let Some(head) = &metadata.head {
             let taken = provider_headers::take(target, head, status);

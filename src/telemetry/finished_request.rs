@@ -6,7 +6,10 @@ use actix_web::http::StatusCode;
 
 use super::request_record::Outcome;
 use crate::{
-    metadata::FailedAttempt, settings::ClientKey, streams::Phase, upstream::messages::Tally,
+    metadata::{FailedAttempt, chain::HopFailure},
+    settings::ClientKey,
+    streams::Phase,
+    upstream::messages::Tally,
 };
 
 /// All that is known of a request that is over. It holds no header, no prompt and no completion.
@@ -22,6 +25,8 @@ pub(super) struct FinishedRequest<'a> {
     pub(super) upstream_status: Option<u16>,
     /// Under which id the next Herald logged it.
     pub(super) next_request_id: Option<String>,
+    /// What failed behind it.
+    pub(super) hop_failure: Option<HopFailure>,
     pub(super) served: Option<&'a Served>,
     pub(super) attempts: u32,
     /// Those of them that others followed.
@@ -55,6 +60,7 @@ impl FinishedRequest<'_> {
             Outcome::Failed { code, origin } => (Some(code), Some(origin.name())),
             _ => (None, None),
         };
+        let far = self.hop_failure.as_ref();
         let (served, tally) = (self.served, self.tally);
         let (over_cap, invalid) = self.lost_headers;
         tracing::info!(
@@ -67,6 +73,9 @@ impl FinishedRequest<'_> {
             outcome = self.outcome.name(),
             error_code = code,
             error_origin = origin,
+            origin_code = far.map(|far| far.code.as_str()),
+            origin_hop = far.and_then(|far| far.hop.as_deref()),
+            origin_provider = far.and_then(|far| far.provider.as_deref()),
             status = self.status.map(|status| status.as_u16()),
             upstream_status = self.upstream_status,
             next_request_id = self.next_request_id.as_deref(),

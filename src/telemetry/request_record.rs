@@ -25,7 +25,7 @@ use crate::{
         ceilings::OpenPermit,
         reservation::{Reservation, tokens_of},
     },
-    metadata::{FailedAttempt, UpstreamMetadata},
+    metadata::{FailedAttempt, UpstreamMetadata, chain::HopFailure},
     settings::{ClientKey, VerifiedTarget},
     streams::Registration,
     translation::Losses,
@@ -97,6 +97,7 @@ pub struct RequestRecord {
     /// How many Heralds it had passed, and its id in the next one.
     hops: Cell<usize>,
     next_request_id: RefCell<Option<String>>,
+    hop_failure: RefCell<Option<HopFailure>>,
     attempts: Cell<u32>,
     failed_attempts: RefCell<Vec<FailedAttempt>>,
     /// Over the caps, and invalid.
@@ -133,6 +134,7 @@ impl RequestRecord {
             upstream_status: Cell::default(),
             hops: Cell::default(),
             next_request_id: RefCell::default(),
+            hop_failure: RefCell::default(),
             attempts: Cell::default(),
             failed_attempts: RefCell::default(),
             lost_headers: Cell::default(),
@@ -279,6 +281,12 @@ impl RequestRecord {
         *self.next_request_id.borrow_mut() = id;
     }
 
+    /// Notes what failed behind the next Herald; the first word counts, which has most to say.
+    pub fn note_hop_failure(&self, failure: Option<HopFailure>) {
+        let mut noted = self.hop_failure.borrow_mut();
+        *noted = noted.take().or(failure);
+    }
+
     /// Notes what passed.
     pub fn note_tally(&self, tally: &Tally) {
         self.tally.set(*tally);
@@ -374,6 +382,7 @@ impl Drop for RequestRecord {
             status: self.status.get(),
             upstream_status: self.upstream_status.get(),
             next_request_id: self.next_request_id.take(),
+            hop_failure: self.hop_failure.take(),
             served: served.as_ref(),
             attempts: self.attempts.get(),
             failed_attempts: &failed_attempts,

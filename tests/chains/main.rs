@@ -15,6 +15,7 @@ mod cody_gateway;
 mod deadlines;
 mod faults;
 mod leaves;
+mod log;
 mod loops;
 mod own_refusals;
 mod passage;

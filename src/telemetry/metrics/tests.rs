@@ -52,6 +52,7 @@ fn stream(served: &Served, outcome: Outcome) -> FinishedRequest<'_> {
         status: Some(StatusCode::OK),
         upstream_status: Some(200),
         next_request_id: None,
+        hop_failure: None,
         served: Some(served),
         attempts: 1,
         failed_attempts: &[],
@@ -344,6 +345,7 @@ fn a_request_that_no_provider_was_asked_for_is_unknown_and_in_no_histogram() {
         served: None,
         upstream_status: None,
         next_request_id: None,
+        hop_failure: None,
         ..stream(&served, failed("unknown_url"))
     });
     let text = gateway.metrics_text(TextFormat::OpenMetrics);
