@@ -89,7 +89,8 @@ pub trait Provider: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Puts right what its heads have in a form that no client reads.
+    /// Puts right what its heads have in a form that no client reads. Each value keeps its name and its
+    /// place among those of the name.
     fn mend_headers(&self, headers: &mut HeaderMap) {
         let _ = headers;
     }

@@ -84,13 +84,12 @@ impl Provider for Sourcegraph {
     /// Its `retry-after` is a date of RFC 1123 with the zone's name, `UTC`, which HTTP writes as `GMT`
     /// (RFC 9110 section 5.6.7).
     fn mend_headers(&self, headers: &mut HeaderMap) {
-        let date = headers
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok());
-        let date = date.and_then(|date| date.strip_suffix(" UTC"));
-        let mended = date.and_then(|date| HeaderValue::from_str(&format!("{date} GMT")).ok());
-        if let Some(mended) = mended {
-            headers.insert(RETRY_AFTER, mended);
+        let values: Vec<_> = headers.remove(RETRY_AFTER).collect();
+        for value in values {
+            let date = value.to_str().ok();
+            let date = date.and_then(|date| date.strip_suffix(" UTC"));
+            let mended = date.and_then(|date| HeaderValue::from_str(&format!("{date} GMT")).ok());
+            headers.append(RETRY_AFTER, mended.unwrap_or(value));
         }
     }
 }
@@ -183,6 +182,13 @@ mod tests {
             Sourcegraph.mend_headers(&mut headers);
             assert_eq!(headers.get(RETRY_AFTER).unwrap(), mended);
         }
+        let mut headers = HeaderMap::new();
+        for value in ["7", "Sun, 06 Nov 1994 08:49:37 UTC"] {
+            headers.append(RETRY_AFTER, HeaderValue::from_static(value));
+        }
+        Sourcegraph.mend_headers(&mut headers);
+        let values: Vec<_> = headers.get_all(RETRY_AFTER).collect();
+        assert_eq!(values, ["7", "Sun, 06 Nov 1994 08:49:37 GMT"]);
     }
 
     #[test]

@@ -103,6 +103,25 @@ const SAVED: &str = "HTTP/1.1 200 Connection established\r\n\r\nHTTP/2 429 \r\nx
     x-acme-hop: 1\r\nconnection: x-acme-hop\r\ncontent-type: text/html\r\n\r\n{\"hidden\": 1}";
 
 #[test]
+fn a_value_that_herald_mends_is_judged_as_clients_get_it() {
+    let settings = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/commands/explain_gateway.toml"
+    );
+    let date = "retry-after: Sun, 06 Nov 1994 08:49:37 UTC";
+    let head = format!("HTTP/1.1 429 Too Many Requests\r\n{date}\r\nretry-after: 7\r\n\r\n");
+    for (asked, stdin) in [(date, ""), ("-", &*head)] {
+        let arguments = ["explain", "headers", asked, "--settings", settings];
+        let run = herald(&arguments, &[("ACME_KEY", KEY)], stdin);
+        assert_eq!((run.code, run.stderr.as_str()), (0, ""), "{run:#?}");
+        let told = "gateway: forwarded  by retry-after, ";
+        assert!(run.stdout.contains(told), "{run:#?}");
+        let told = "other:   dropped    its value is neither";
+        assert!(run.stdout.contains(told), "{run:#?}");
+    }
+}
+
+#[test]
 fn a_saved_head_is_judged_whole_by_the_status_that_the_client_sees() {
     let own = explain(&["headers", "-", "--provider", "acme"], SAVED);
     let status = "429 stays, \"429\" = 429, built in, upstream_rate_limited";

@@ -13,6 +13,7 @@ use actix_web::http::{
 use herald::{
     completion::ProviderError,
     metadata::header_policy::{Fate, Traced},
+    providers::protocol,
     response::head::provider_headers,
     settings::VerifiedProvider,
     upstream::{connector::check_head, http_client::UpstreamHead},
@@ -105,6 +106,7 @@ fn explain_names(
     }
     let rules = key.and_then(|asked| asked.key.headers.as_deref());
     let told = providers.iter().map(|provider| {
+        let head = mended(provider, &head);
         let mut fates = Fates::of(provider_headers::trace(provider, rules, &head, head.status));
         let teller = Teller {
             known,
@@ -151,10 +153,14 @@ fn explain_head(
     }
     let head = &saved.head;
     let rules = key.and_then(|asked| asked.key.headers.as_ref());
-    let answers: Vec<_> = providers
+    let heads: Vec<_> = providers
         .iter()
-        .map(|provider| answer::to_head(known, provider, rules, head, ProviderError::default()))
+        .map(|provider| mended(provider, head))
         .collect();
+    let answers = providers.iter().zip(&heads).map(|(provider, head)| {
+        answer::to_head(known, provider, rules, head, ProviderError::default())
+    });
+    let answers: Vec<_> = answers.collect();
     let rules = rules.map(|rules| &**rules);
     let each = || providers.iter().zip(&answers);
 
@@ -162,7 +168,7 @@ fn explain_head(
         "status",
         each().map(|(provider, answer)| status_line(known, provider, head, answer)),
     )];
-    let told = each().map(|(provider, answer)| {
+    let told = each().zip(&heads).map(|((provider, answer), head)| {
         let traced = provider_headers::trace(provider, rules, head, answer.status);
         let mut fates = Fates::of(traced);
         let teller = Teller {
@@ -180,6 +186,14 @@ fn explain_head(
     ));
     all.extend(own_headers(&answers));
     Ok(all)
+}
+
+/// The head as Herald takes it from a provider of this kind: with what its heads have in a form that no
+/// client reads put right.
+fn mended(provider: &VerifiedProvider, head: &UpstreamHead) -> UpstreamHead {
+    let mut head = head.clone();
+    protocol(&provider.kind).mend_headers(&mut head.headers);
+    head
 }
 
 fn status_line(
