@@ -13,8 +13,8 @@ use crate::{error::UpstreamReport, upstream::sse_decoder::SseEvent};
 
 pub use answer::{Answer, Delta, FinishReason, Likely, TextPiece, TokenLogprob};
 pub use conversation::{
-    AnswerShape, Conversation, Effort, Part, PartKind, Reasoning, Role, Source, Tool, ToolChoice,
-    Turn,
+    AnswerShape, Conversation, Effort, Part, PartKind, Reasoning, Role, Source, TURNS, Tool,
+    ToolChoice, Turn,
 };
 pub use format::WireFormat;
 

@@ -13,7 +13,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::{
-    completion::{Answer, CompletionRequest, Conversation, Delta, WireFormat},
+    completion::{Answer, CompletionRequest, Conversation, Delta, TURNS, WireFormat},
     error::{ErrorReport, RequestError},
     settings::FilterRules,
     translation::Losses,
@@ -94,6 +94,11 @@ pub trait DialectTranslator: Send + Sync + fmt::Debug {
         body: &'a str,
         losses: &mut Losses,
     ) -> Result<Conversation<'a>, RequestError>;
+
+    /// What its clients call all that was said, where it is refused for a provider's sake.
+    fn turns_field(&self) -> &'static str {
+        TURNS
+    }
 
     /// Begins an answer to a request.
     fn answer_writer(

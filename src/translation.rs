@@ -6,7 +6,7 @@ mod losses;
 use bytes::Bytes;
 
 use crate::{
-    completion::{Answer, CompletionRequest, Delta, PartKind},
+    completion::{Answer, CompletionRequest, Delta, PartKind, TURNS},
     dialects::{AnswerContext, AnswerWriter, Dialect},
     error::RequestError,
     providers::{self, Api, ApiTranslator, BadDocument, BadEvent, CallBody, DeltaReader},
@@ -75,7 +75,9 @@ impl Passage {
             ask_for_usage: provider.usage_request || request.wants_usage,
             ..call
         };
-        let body = to.write_request(conversation, call, &mut lost)?;
+        let body = to
+            .write_request(conversation, call, &mut lost)
+            .map_err(|error| error.renamed(TURNS, from.turns_field()))?;
         if target.strict && !lost.is_empty() {
             return Err(RequestError::WouldLose { lost });
         }

@@ -7,6 +7,10 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+/// Our word for all that was said, in what refuses it; each dialect has its own
+/// ([`turns_field`](crate::dialects::DialectTranslator::turns_field)).
+pub const TURNS: &str = "messages";
+
 /// What a client asks a model.
 #[derive(Default)]
 pub struct Conversation<'a> {

@@ -196,6 +196,15 @@ impl RequestError {
         }
     }
 
+    /// The same error, under the client's own name for the field that we call `ours`.
+    #[must_use]
+    pub fn renamed(self, ours: &str, own: &'static str) -> Self {
+        match self {
+            Self::Field { param, wanted } if param == ours => Self::field(own, wanted),
+            other => other,
+        }
+    }
+
     /// The field at fault, where it is one.
     #[must_use]
     pub fn param(&self) -> Option<&str> {

@@ -372,3 +372,31 @@ async fn over_anthropic_a_thought_comes_back_with_its_proof() {
     assert_eq!(said[1]["id"], "t1");
     assert_eq!(asked["messages"][2]["content"][0]["tool_use_id"], "t1");
 }
+
+#[actix_web::test]
+async fn what_anthropic_would_refuse_is_named_by_the_clients_own_word() {
+    let provider = ScriptedProvider::start([]).await;
+    let gateway = TestGateway::with_settings(&format!(
+        "[[providers]]\nid = \"claude\"\nkind = \"anthropic\"\nbase_url = \"{}\"\n\
+         [[models]]\nid = \"m\"\ntargets = [{{ provider = \"claude\", model = \"c\" }}]\n",
+        provider.base_url()
+    ))
+    .await;
+    let said = json!([{ "role": "assistant", "content": "Hello" }]);
+    for (path, word) in [
+        ("/v1/responses", "input"),
+        ("/v1/chat/completions", "messages"),
+        ("/.api/llm/chat/completions", "messages"),
+    ] {
+        let mut request = json!({ "model": "m" });
+        request[word] = said.clone();
+        let mut reply = post(&gateway, path, &request.to_string()).await;
+        assert_eq!(reply.status, 400, "{path}");
+        let error = reply.json().await["error"].take();
+        assert_eq!(error["param"], word, "{path}");
+        let message = error["message"].as_str().unwrap();
+        let begins = format!("`{word}` must be begun by the user");
+        assert!(message.starts_with(&begins), "{path}: {message}");
+    }
+    assert_eq!(provider.requests(), []);
+}

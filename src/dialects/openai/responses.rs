@@ -88,6 +88,10 @@ impl DialectTranslator for Responses {
         conversation::read(body, losses)
     }
 
+    fn turns_field(&self) -> &'static str {
+        "input"
+    }
+
     fn answer_writer(
         &self,
         request: &CompletionRequest,

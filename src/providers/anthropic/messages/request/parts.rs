@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::body::{Block, Content, Source};
 use crate::{
-    completion::{self, Part, PartKind},
+    completion::{self, Part, PartKind, TURNS},
     error::RequestError,
     raw_json::RawObject,
     translation::Losses,
@@ -126,7 +126,7 @@ fn input<'a>(id: &str, arguments: &'a str) -> Result<&'a RawValue, RequestError>
             .take(64)
             .collect();
         RequestError::field(
-            "messages",
+            TURNS,
             format!("without the call `{shown}`, whose arguments are no JSON object"),
         )
     })

@@ -7,7 +7,7 @@ use super::{
     parts,
 };
 use crate::{
-    completion::{PartKind, Role, Turn},
+    completion::{PartKind, Role, TURNS, Turn},
     error::RequestError,
     translation::Losses,
 };
@@ -31,7 +31,7 @@ pub(super) fn write<'a>(
         for part in &turn.parts {
             if turn.role == Role::System && !matches!(part.kind, PartKind::Text(_)) {
                 return Err(RequestError::field(
-                    "messages",
+                    TURNS,
                     "without images, files and calls in the system prompt",
                 ));
             }
@@ -53,7 +53,7 @@ pub(super) fn write<'a>(
     }
     if sides.first().is_none_or(|(role, _)| *role != Role::User) {
         return Err(RequestError::field(
-            "messages",
+            TURNS,
             "begun by the user with a text that is not empty: the model's provider takes no others",
         ));
     }
