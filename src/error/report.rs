@@ -40,6 +40,10 @@ impl ErrorReport {
         if let Some(upstream) = &mut self.upstream {
             upstream.provider = edit(std::mem::take(&mut upstream.provider));
             upstream.model = edit(std::mem::take(&mut upstream.model));
+            // Of a chain it is another's text too.
+            if let Cow::Owned(code) = &mut upstream.code {
+                *code = edit(std::mem::take(code));
+            }
             upstream.error = upstream.error.take().map(|words| ProviderWords {
                 message: edit(words.message),
                 kind: words.kind.map(&edit),
@@ -80,4 +84,37 @@ pub struct ProviderWords {
     pub code: Option<Value>,
     /// The request's field at fault.
     pub param: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_of_a_report_escapes_an_edit() {
+        let key = || "key".to_owned();
+        let code = || Some(Value::String(key()));
+        let report = ErrorReport {
+            status: 502,
+            message: key(),
+            kind: Some(key()),
+            code: code(),
+            param: Some(key()),
+            upstream: Some(UpstreamReport {
+                provider: key(),
+                model: key(),
+                status: None,
+                code: key().into(),
+                error: Some(ProviderWords {
+                    message: key(),
+                    kind: Some(key()),
+                    code: code(),
+                    param: Some(key()),
+                }),
+            }),
+            events_before: 0,
+        };
+        let edited = report.map_texts(|text| text.replace("key", "[redacted]"));
+        assert!(!format!("{edited:?}").contains("\"key\""), "{edited:?}");
+    }
 }
