@@ -1,33 +1,9 @@
 //! A Cody Gateway as the provider: asked as it wants to be, and told of as it is.
 
-use std::io::Write;
-
-use herald::testkit::{Script, ScriptedProvider, TestGateway, chat as scripted, messages};
+use herald::testkit::{Script, ScriptedProvider, chat as scripted, messages};
 use serde_json::json;
-use tempfile::NamedTempFile;
 
-use crate::heralds::{CHAT, Chain, ask, ask_with, chat};
-
-/// The settings of a Cody Gateway that the Herald `first` asks for its model `m`, with more of them.
-fn gateway_settings(gateway: &ScriptedProvider, key: &NamedTempFile, more: &str) -> String {
-    format!(
-        "id = \"first-asks\"\nkind = \"sourcegraph\"\nbase_url = \"{}\"\napi_key = {{ file = {:?} }}\n{more}",
-        gateway.base_url(),
-        key.path()
-    )
-}
-
-/// A Herald before one, for this model.
-async fn before(gateway: &ScriptedProvider, target: &str, more: &str) -> TestGateway {
-    let mut key = NamedTempFile::new().unwrap();
-    write!(key, "sgd_secret-of-ours").unwrap();
-    let settings = gateway_settings(gateway, &key, more);
-    TestGateway::with_settings(&format!(
-        "[metadata]\nproxy_name = \"first\"\n[[providers]]\n{settings}\n\
-         [[models]]\nid = \"m\"\ntargets = [{{ provider = \"first-asks\", model = \"{target}\" }}]\n"
-    ))
-    .await
-}
+use crate::heralds::{CHAT, Chain, ask, ask_with, before_cody_gateway, chat};
 
 const ACTOR: (&str, &str) = ("x-sourcegraph-actor-anonymous-uid", "anon-1");
 const INTERACTION: (&str, &str) = ("x-sourcegraph-interaction-id", "i-1");
@@ -43,7 +19,7 @@ async fn an_openai_model_is_asked_for_at_its_path_by_its_bare_name() {
             Some("anon-1"),
         ),
     ] {
-        let herald = before(&gateway, "openai/gpt-4o", more).await;
+        let herald = before_cody_gateway(&gateway.base_url(), "openai/gpt-4o", more).await;
         let mut reply = ask_with(&herald, CHAT, &chat(true), &[ACTOR, INTERACTION]).await;
         assert_eq!(reply.status, 200);
         assert_eq!(reply.header("x-cody-resolved-model"), Some("openai/gpt-4o"));
@@ -79,7 +55,7 @@ async fn an_openai_model_is_asked_for_at_its_path_by_its_bare_name() {
 #[actix_web::test]
 async fn an_anthropic_model_speaks_messages_to_its_own_clients_and_to_those_of_openai() {
     let gateway = ScriptedProvider::start([Script::message(["Hi"]).repeat()]).await;
-    let herald = before(&gateway, "anthropic/claude-3-haiku", "").await;
+    let herald = before_cody_gateway(&gateway.base_url(), "anthropic/claude-3-haiku", "").await;
     let request = json!({ "model": "m", "stream": true, "max_tokens": 9, "messages": [{ "role": "user", "content": "Hi" }] });
     let mut reply = ask(&herald, "/v1/messages", &request).await;
     let (chunks, _) = reply.rest().await;
@@ -107,7 +83,7 @@ async fn code_is_completed_from_a_prompt_under_its_own_quota() {
     let answer = r#"{ "choices":[{"index":0,"text":"}","finish_reason":"stop"}] }"#;
     let gateway = ScriptedProvider::start([Script::json(200, answer)]).await;
     let more = "feature = \"code_completions\"";
-    let herald = before(&gateway, "fireworks/starcoder", more).await;
+    let herald = before_cody_gateway(&gateway.base_url(), "fireworks/starcoder", more).await;
     let request = json!({ "model": "m", "prompt": "fn main() {", "languageId": "rust" });
     let mut reply = ask(&herald, "/v1/completions", &request).await;
     assert_eq!(reply.text().await, answer);
@@ -135,7 +111,7 @@ fn quota_spent() -> Script {
 #[actix_web::test]
 async fn its_429_is_the_callers_quota_and_stays_one_through_a_chain() {
     let gateway = ScriptedProvider::start([quota_spent().repeat()]).await;
-    let herald = before(&gateway, "openai/gpt-4o", "").await;
+    let herald = before_cody_gateway(&gateway.base_url(), "openai/gpt-4o", "").await;
     let chain = Chain::behind(herald, "").await;
     for herald in [&chain.first, &chain.third] {
         let mut reply = ask(herald, CHAT, &chat(true)).await;
@@ -207,7 +183,7 @@ async fn its_errors_are_read_in_both_of_their_shapes() {
         (text(500, "boom\n"), 502, "upstream_error", "boom", None),
     ] {
         let gateway = ScriptedProvider::start([script]).await;
-        let herald = before(&gateway, "openai/gpt-4o", "").await;
+        let herald = before_cody_gateway(&gateway.base_url(), "openai/gpt-4o", "").await;
         let mut reply = ask(&herald, CHAT, &chat(true)).await;
         assert_eq!(reply.status, status, "{words}");
         assert_eq!(reply.header("retry-after"), retry_after, "{words}");

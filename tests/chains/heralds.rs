@@ -1,9 +1,15 @@
 //! A chain of Heralds, and what a client is told at either end of it.
 
+use std::io::Write;
+
 use herald::testkit::{ScriptedProvider, TestGateway};
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
-use crate::client::{Client, Reply};
+use crate::{
+    client::{Client, Reply},
+    played,
+};
 
 /// `first` is the one that asks the provider, `third` the one that the client asks.
 pub(crate) struct Chain {
@@ -25,6 +31,30 @@ pub(crate) async fn herald(name: &str, asks: &str, more: &str) -> TestGateway {
 /// The settings of the provider that the Herald of this name asks.
 pub(crate) fn provider(name: &str, kind: &str, base_url: &str) -> String {
     format!("id = \"{name}-asks\"\nkind = \"{kind}\"\nbase_url = \"{base_url}\"")
+}
+
+/// The Herald `first`, whose model `m` is this one of a Cody Gateway; the settings are the provider's.
+pub(crate) async fn before_cody_gateway(base_url: &str, target: &str, more: &str) -> TestGateway {
+    tuned_before_cody_gateway(base_url, target, more, "").await
+}
+
+/// The same with settings of its own.
+pub(crate) async fn tuned_before_cody_gateway(
+    base_url: &str,
+    target: &str,
+    more: &str,
+    settings: &str,
+) -> TestGateway {
+    let mut key = NamedTempFile::new().unwrap();
+    write!(key, "{}", played::KEY).unwrap();
+    let asks = provider("first", "sourcegraph", base_url);
+    TestGateway::with_settings(&format!(
+        "{settings}\n[metadata]\nproxy_name = \"first\"\n\
+         [[providers]]\n{asks}\napi_key = {{ file = {:?} }}\n{more}\n\
+         [[models]]\nid = \"m\"\ntargets = [{{ provider = \"first-asks\", model = \"{target}\" }}]\n",
+        key.path()
+    ))
+    .await
 }
 
 impl Chain {
