@@ -1,11 +1,13 @@
 //! The Sourcegraph dialect over real sockets: every stream is judged by `strict` and played to `cody`.
 
 mod answers;
+mod bytes;
 mod catalogue;
 mod checks;
 mod cody;
 mod failures;
 mod llm;
+mod order;
 mod strict;
 
 use herald::testkit::{ScriptedProvider, TestGateway};
