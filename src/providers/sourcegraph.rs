@@ -38,12 +38,12 @@ impl Provider for Sourcegraph {
             (_, _, WireFormat::CountTokens | WireFormat::Embeddings) => None,
             (GatewayFamily::Anthropic, _, asked) => Anthropic.api(asked, target),
             // It asks Fireworks for completions of a prompt where code is to be completed, and of a
-            // conversation elsewhere.
+            // conversation elsewhere. Cody's one message is the prompt.
             (
                 GatewayFamily::Fireworks,
                 GatewayFeature::CodeCompletions,
-                WireFormat::Completions,
-            ) => OpenAi.api(asked, target),
+                WireFormat::Completions | WireFormat::Sourcegraph,
+            ) => OpenAi.api(WireFormat::Completions, target),
             (GatewayFamily::Fireworks, GatewayFeature::CodeCompletions, _)
             | (_, _, WireFormat::Completions) => None,
             (_, _, asked) => OpenAi.api(asked, target),
@@ -151,8 +151,10 @@ mod tests {
     fn code_of_fireworks_is_completed_from_a_prompt_alone() {
         let model = model("feature = \"code_completions\"", "fireworks/starcoder");
         let expected = ("/completions/fireworks".to_owned(), WireFormat::Completions);
-        let found = path_and_format(&model, WireFormat::Completions);
-        assert_eq!(found, Some(expected));
+        for asked in [WireFormat::Completions, WireFormat::Sourcegraph] {
+            let found = path_and_format(&model, asked);
+            assert_eq!(found.as_ref(), Some(&expected), "{asked:?}");
+        }
         assert_eq!(path_and_format(&model, WireFormat::ChatCompletions), None);
     }
 

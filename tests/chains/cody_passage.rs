@@ -121,6 +121,60 @@ async fn code_is_completed_from_a_prompt_at_fireworks_own_path() {
 }
 
 #[actix_web::test]
+async fn cody_completes_code_at_fireworks_own_path_and_is_told_its_timings() {
+    let chunk = |text: &str, finish: Option<&str>| {
+        let choice = json!({ "index": 0, "text": text, "finish_reason": finish });
+        json!({ "id": "1", "choices": [choice] }).to_string()
+    };
+    let provider = ScriptedProvider::start([]).await;
+    let played = PlayedGateway::before("openai", &provider.base_url(), "", "").await;
+    let more = "feature = \"code_completions\"";
+    let first = before_cody_gateway(&played.base_url(), "fireworks/starcoder", more).await;
+    for (version, stream) in every_way() {
+        let script = if stream {
+            Script::sse()
+                .event(chunk("let é", None))
+                .event(chunk(" = 1;", Some("stop")))
+                .done()
+                .finish()
+        } else {
+            Script::json(200, chunk("let é = 1;", Some("stop")))
+        };
+        provider.push(
+            script
+                .header("fireworks-server-time-to-first-token", "0.2")
+                .header("fireworks-speculation-matched-tokens", "7"),
+        );
+        let what = format!("version {version}, stream: {stream}");
+        let mut reply = ask(&first, (version, stream)).await;
+        for (name, value) in [
+            ("fireworks-server-time-to-first-token", "0.2"),
+            ("fireworks-speculation-matched-tokens", "7"),
+            ("x-cody-resolved-model", "fireworks/starcoder"),
+        ] {
+            assert_eq!(reply.header(name), Some(value), "{what}");
+        }
+        if stream {
+            let (_, cody) = play(&mut reply, version).await;
+            assert_eq!(
+                (&*cody.text, &*cody.stop_reason),
+                ("let é = 1;", "end_turn")
+            );
+            assert_eq!(cody.close(), Verdict::Complete, "{what}");
+        } else {
+            let expected = json!({ "completion": "let é = 1;", "stopReason": "end_turn" });
+            assert_eq!(reply.json().await, expected, "{what}");
+        }
+        assert_eq!(played.last_asked().0, "/v1/completions/fireworks");
+        let feature = was_sent(&played, "x-sourcegraph-feature");
+        assert_eq!(feature.as_deref(), Some("code_completions"));
+        let asked = provider.next_request().await;
+        assert_eq!(asked.path, "/v1/completions", "{what}");
+        assert_eq!(asked.json()["prompt"], "Hi", "{what}");
+    }
+}
+
+#[actix_web::test]
 async fn a_request_that_has_no_shape_there_is_refused_before_anybody_is_asked() {
     let provider = ScriptedProvider::start([]).await;
     let (first, _played) = chain(&provider, "").await;

@@ -1,18 +1,22 @@
 //! The older completions, of a prompt and not of messages. Their chunks and documents are those of
 //! chat completions but for the text, which both readers know.
 
+mod prompt;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
 
 use super::{
-    chat::{document, event, request, usage},
+    chat::{ChatCompletions, document, event, request, usage},
     paths,
 };
 use crate::{
-    completion::{CompletionRequest, TokenUsage, WireFormat},
-    providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader},
+    completion::{Answer, CompletionRequest, Conversation, TokenUsage, WireFormat},
+    error::RequestError,
+    providers::{Api, ApiTranslator, BadDocument, CallBody, DeltaReader, EventReader},
     settings::VerifiedTarget,
+    translation::Losses,
 };
 
 /// `POST /completions`.
@@ -45,6 +49,29 @@ impl Api for Completions {
     }
 
     fn translator(&self) -> Option<&'static dyn ApiTranslator> {
-        None
+        Some(&Self)
+    }
+}
+
+impl ApiTranslator for Completions {
+    fn write_request(
+        &self,
+        conversation: Conversation<'_>,
+        call: CallBody<'_>,
+        losses: &mut Losses,
+    ) -> Result<Bytes, RequestError> {
+        prompt::write(conversation, call, losses)
+    }
+
+    fn delta_reader(&self) -> Box<dyn DeltaReader> {
+        ChatCompletions.delta_reader()
+    }
+
+    fn read_document<'a>(
+        &self,
+        document: &'a str,
+        losses: &mut Losses,
+    ) -> Result<Answer<'a>, BadDocument> {
+        ChatCompletions.read_document(document, losses)
     }
 }

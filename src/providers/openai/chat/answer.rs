@@ -20,7 +20,9 @@ pub(super) fn read<'a>(document: &'a str, losses: &mut Losses) -> Result<Answer<
         choice.delta = choice.message.take();
     }
     // A choice that says nothing and ends for no reason is no answer to anything.
-    let says = |choice: &Choice<'_>| choice.delta.is_some() || choice.finish_reason.is_some();
+    let says = |choice: &Choice<'_>| {
+        choice.delta.is_some() || choice.text.is_some() || choice.finish_reason.is_some()
+    };
     if !completion.choices.iter().flatten().any(says) {
         return Err(BadDocument::NoDocument);
     }

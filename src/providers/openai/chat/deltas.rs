@@ -96,6 +96,8 @@ impl ChatDeltas {
         let before = deltas.len();
         if let Some(said) = choice.delta {
             self.read_said(said, deltas)?;
+        } else if let Some(more) = text(choice.text) {
+            deltas.push(Delta::Text(more));
         }
         let is_lost = |delta: &Delta<'_>| matches!(delta, Delta::Lost(_));
         if self.has_finished && !deltas[before..].iter().all(is_lost) {

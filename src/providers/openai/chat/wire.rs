@@ -38,6 +38,9 @@ pub(super) struct Choice<'a> {
     /// In a completion.
     #[serde(borrow)]
     pub(super) message: Option<Said<'a>>,
+    /// What the older completions have in place of both.
+    #[serde(borrow)]
+    pub(super) text: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(super) finish_reason: Option<&'a RawValue>,
     /// The text that stopped it, with vLLM; a token's number where no text did.
