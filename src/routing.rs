@@ -5,7 +5,7 @@
 //! ([`outliers`]), and what is left of its quotas ([`headroom`]). From that, [`group::pick`] says whom of a
 //! group to ask. A [`Route`](route::Route) is one request's way through the groups, attempt by attempt.
 //!
-//! **Invariants.** Nothing here knows of actors or sockets, and every moment is handed in. States belong
+//! **Invariants.** Nothing here knows of actors or sockets, and but for the route every moment is handed in. States belong
 //! to the process: workers share them, and they outlast reloads. A lock is taken once for an attempt or
 //! its verdict, never for an event, and never held across a wait.
 

@@ -139,6 +139,15 @@ impl Route {
 
     /// Notes an attempt that another one follows, and that this one begins.
     pub fn note_failed(&self, failed: FailedAttempt) {
+        tracing::debug!(
+            target: "herald::attempt",
+            provider = %failed.target.provider.id,
+            upstream_model = failed.target.upstream_model,
+            upstream_status = failed.received,
+            error_code = failed.error.code(),
+            took_ms = failed.took.as_secs_f64() * 1000.0,
+            "an attempt failed, and another one follows"
+        );
         self.journey.record.note_failed_attempt(failed);
         self.journey.record.note_attempt();
     }

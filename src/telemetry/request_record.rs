@@ -399,10 +399,11 @@ impl Drop for RequestRecord {
         {
             running.note_cut();
         }
-        self.span.in_scope(|| finished.log());
+        // Whoever reads the line finds the request counted.
         if let Some(metrics) = self.metrics.get() {
             metrics.record(&finished);
         }
+        self.span.in_scope(|| finished.log());
     }
 }
 

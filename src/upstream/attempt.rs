@@ -49,6 +49,10 @@ pub(super) struct AttemptPlan {
 }
 
 /// What an attempt came to.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of a call, and the common end of it needs no box"
+)]
 pub(super) enum Attempted {
     /// The client was told, or is gone: there is no other.
     Answered(Answered),

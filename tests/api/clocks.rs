@@ -178,9 +178,9 @@ async fn a_slow_reader_is_not_taken_for_a_silent_provider() {
         .done()
         .finish();
     let provider = ScriptedProvider::start([script]).await;
-    let gateway = TestGateway::tuned(&provider, "[clocks]\nidle = \"50ms\"\n").await;
+    let gateway = TestGateway::tuned(&provider, "[clocks]\nidle = \"90ms\"\n").await;
     let mut reply = chat(gateway.address(), &stream_request()).await;
-    // The provider has been kept from writing for twice as long as the clock allows it to be silent.
+    // The provider has been kept from writing for longer than the clock allows it to be silent.
     provider
         .wait_for("backpressure", |what| {
             matches!(what, Happened::Blocked { .. })

@@ -97,7 +97,7 @@ impl ChatDeltas {
         if let Some(said) = choice.delta {
             self.read_said(said, deltas)?;
         } else if let Some(more) = text(choice.text) {
-            deltas.push(Delta::Text(more));
+            deltas.push(Delta::Text(more.into()));
         }
         let is_lost = |delta: &Delta<'_>| matches!(delta, Delta::Lost(_));
         if self.has_finished && !deltas[before..].iter().all(is_lost) {
