@@ -2,6 +2,7 @@
 
 mod check;
 mod completions;
+mod conformance;
 mod diff;
 mod explain;
 mod health;
@@ -75,6 +76,9 @@ enum Command {
     Key(key::Arguments),
     /// Records what a provider answers, and plays recordings.
     Replay(replay::Arguments),
+    /// Holds any gateway to what a client may expect, with a hostile provider behind it.
+    #[command(after_help = conformance::HELP)]
+    Conformance(conformance::Arguments),
     /// Prints the completion script of a shell.
     #[command(after_help = completions::HELP)]
     Completions(completions::Arguments),
@@ -93,6 +97,7 @@ impl CommandLine {
             Command::Health(arguments) => health::run(&arguments, settings),
             Command::Key(arguments) => key::run(&arguments),
             Command::Replay(arguments) => replay::run(&arguments, settings),
+            Command::Conformance(arguments) => conformance::run(&arguments),
             Command::Completions(arguments) => completions::run(&arguments),
         }
     }

@@ -64,6 +64,9 @@ pub mod telemetry;
 
 pub mod suggest;
 
+// Checks of any gateway from the outside, this one too.
+pub mod conformance;
+
 // For test suites: a scripted provider and a started gateway.
 #[cfg(feature = "testkit")]
 pub mod testkit;

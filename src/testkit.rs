@@ -43,9 +43,6 @@
 //! }
 //! ```
 
-pub mod chat;
-pub mod messages;
-
 mod certificate;
 mod gate;
 mod received;
@@ -54,6 +51,7 @@ mod script;
 mod scripted_provider;
 mod test_gateway;
 
+pub use crate::conformance::{chat, messages};
 pub use certificate::TestCertificate;
 pub use gate::Gate;
 pub use received::ReceivedRequest;

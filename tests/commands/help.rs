@@ -2,7 +2,7 @@
 
 use crate::support::herald;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "",
     "serve",
     "check",
@@ -10,6 +10,7 @@ const COMMANDS: [&str; 13] = [
     "health",
     "schema",
     "completions",
+    "conformance",
     "explain",
     "explain headers",
     "explain status",

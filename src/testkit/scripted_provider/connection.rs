@@ -8,10 +8,11 @@ use tokio::io::{self, AsyncRead, AsyncWrite, AsyncWriteExt};
 use super::{
     super::{Departure, Happened, ReceivedRequest, Script, chat},
     Shared,
-    incoming::{BodyDecoder, Inbox, take_head},
+    incoming::{Inbox, body_decoder, take_head},
     player::{Ending, Player},
     wire::Wire,
 };
+use crate::conformance::framing::BodyDecoder;
 
 /// What shall become of a connection.
 enum Next {
@@ -119,7 +120,7 @@ async fn exchange(
         request: number,
         ..head
     };
-    let mut receipt = match BodyDecoder::new(&head) {
+    let mut receipt = match body_decoder(&head) {
         Ok(body) => Receipt {
             shared,
             inbox,

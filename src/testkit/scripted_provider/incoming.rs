@@ -4,6 +4,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::super::{Departure, ReceivedRequest};
+use crate::conformance::framing::BodyDecoder;
 
 /// What has been read from a connection and not yet understood. Unbounded: the caller is a test's own.
 #[derive(Debug)]
@@ -88,113 +89,16 @@ pub(super) fn take_head(input: &mut BytesMut) -> Result<Option<ReceivedRequest>,
 /// More headers than any gateway sends.
 const MAX_HEADERS: usize = 256;
 
-/// Takes a request's body off the front of the input, piece by piece.
-#[derive(Debug)]
-pub(super) struct BodyDecoder {
-    expected: Expected,
-    body: BytesMut,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Expected {
-    /// So many bytes more.
-    Bytes(usize),
-    /// The line with the size of a chunk.
-    ChunkSize,
-    /// The rest of a chunk and the line end after it.
-    Chunk(usize),
-    /// Trailer lines up to an empty one.
-    Trailers,
-    /// Nothing more.
-    Nothing,
-}
-
-impl BodyDecoder {
-    /// For the body that this head announces.
-    ///
-    /// # Errors
-    /// If its length is not a number.
-    pub(super) fn new(head: &ReceivedRequest) -> Result<Self, String> {
-        let is_chunked = head
-            .header("transfer-encoding")
-            .is_some_and(|coding| coding.to_ascii_lowercase().ends_with("chunked"));
-        let expected = match head.header("content-length") {
-            _ if is_chunked => Expected::ChunkSize,
-            None => Expected::Nothing,
-            Some(length) => Expected::Bytes(
-                length
-                    .parse()
-                    .map_err(|_| format!("content-length {length:?} is not a number"))?,
-            ),
-        };
-        Ok(Self {
-            expected,
-            body: BytesMut::new(),
-        })
-    }
-
-    /// Takes what there is of the body; true once it is whole.
-    ///
-    /// # Errors
-    /// Why the chunks cannot be read.
-    pub(super) fn advance(&mut self, input: &mut BytesMut) -> Result<bool, String> {
-        loop {
-            self.expected = match self.expected {
-                Expected::Nothing | Expected::Bytes(0) => return Ok(true),
-                Expected::Bytes(missing) => {
-                    if input.is_empty() {
-                        return Ok(false);
-                    }
-                    let taken = input.split_to(missing.min(input.len()));
-                    self.body.extend_from_slice(&taken);
-                    Expected::Bytes(missing - taken.len())
-                }
-                Expected::ChunkSize => match take_line(input) {
-                    None => return Ok(false),
-                    Some(line) => match chunk_size(&line)? {
-                        0 => Expected::Trailers,
-                        size => Expected::Chunk(size),
-                    },
-                },
-                Expected::Chunk(size) => {
-                    if input.len() < size + CRLF.len() {
-                        return Ok(false);
-                    }
-                    self.body.extend_from_slice(&input.split_to(size));
-                    if !input.starts_with(CRLF) {
-                        return Err(format!("a chunk of {size} bytes is followed by more"));
-                    }
-                    input.advance(CRLF.len());
-                    Expected::ChunkSize
-                }
-                Expected::Trailers => match take_line(input) {
-                    None => return Ok(false),
-                    Some(line) if line.is_empty() => Expected::Nothing,
-                    Some(_) => Expected::Trailers,
-                },
-            };
-        }
-    }
-
-    /// The body, once it is whole.
-    pub(super) fn into_body(self) -> Bytes {
-        self.body.freeze()
-    }
-}
-
-const CRLF: &[u8] = b"\r\n";
-
-fn take_line(input: &mut BytesMut) -> Option<Bytes> {
-    let length = memchr::memmem::find(input, CRLF)?;
-    let line = input.split_to(length).freeze();
-    input.advance(CRLF.len());
-    Some(line)
-}
-
-fn chunk_size(line: &[u8]) -> Result<usize, String> {
-    let line = String::from_utf8_lossy(line);
-    let digits = line.split(';').next().unwrap_or_default().trim();
-    usize::from_str_radix(digits, 16).map_err(|_| format!("{line:?} is not the size of a chunk"))
+/// What takes the body that this head announces off the front of the input.
+///
+/// # Errors
+/// If its length is not a number.
+pub(super) fn body_decoder(head: &ReceivedRequest) -> Result<BodyDecoder, String> {
+    let announced = BodyDecoder::announced(
+        head.header("transfer-encoding"),
+        head.header("content-length"),
+    )?;
+    Ok(announced.unwrap_or_else(|| BodyDecoder::of_length(0)))
 }
 
 #[cfg(test)]
@@ -211,7 +115,7 @@ mod tests {
                 break head;
             }
         };
-        let mut decoder = BodyDecoder::new(&head)?;
+        let mut decoder = body_decoder(&head)?;
         while !decoder.advance(&mut input)? {
             input.extend_from_slice(&[rest.next().ok_or("the body is not whole")?]);
         }
