@@ -1,7 +1,7 @@
 //! The connector under awc: how a connection to a provider is made, and what awc sees of it.
 //!
-//! awc is given URIs `http://{provider id}{path}` and nothing else. The provider id is what its
-//! pool is keyed by; the `Connector` looks it up among the endpoints and makes the connection
+//! awc is given URIs `http://{provider id}{path}` and nothing else, but for the port [`ONCE`] where a
+//! connection is to be new. The authority is what its pool is keyed by; the `Connector` looks it up among the endpoints and makes the connection
 //! itself: DNS and all addresses (`dial`), a forward proxy ([`proxy`]), TLS ([`tls`]), or a pipe
 //! that never leaves the process ([`memory`]). awc's own hook for TLS lies *above* the one for
 //! connectors, which is why even an `https` provider is an `http` URI to awc: so the head filter
@@ -16,6 +16,7 @@ pub(crate) mod head;
 mod head_filter;
 pub mod memory;
 pub mod proxy;
+mod reuse;
 mod stream;
 pub mod tls;
 
@@ -27,7 +28,7 @@ use awc::http::Uri;
 use futures_util::future::LocalBoxFuture;
 use tokio::net::TcpStream;
 
-pub(crate) use self::{head::BadHead, stream::UpstreamStream};
+pub(crate) use self::{head::BadHead, reuse::StaleConnection, stream::UpstreamStream};
 use self::{head::HeadReader, head_filter::HeadFilter, proxy::ProxyRules};
 use super::{
     error::{ConnectError, UpstreamError},
@@ -37,6 +38,10 @@ use crate::providers::ProviderId;
 
 /// Room in an in-memory connection, each way.
 const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
+
+/// The port in awc's URIs that asks for a connection of the request's own. It is in no pool: awc keeps
+/// those of another authority apart, and this one closes with its answer.
+pub(super) const ONCE: u16 = 1;
 
 /// Makes the connections that awc asks for.
 ///
@@ -132,10 +137,13 @@ impl Service<ConnectInfo<Uri>> for Connector {
         let this = self.clone();
         Box::pin(async move {
             let uri = info.request().clone();
-            let provider = uri.authority().map_or("", |authority| authority.as_str());
-            match this.connect(provider).await {
+            match this.connect(uri.host().unwrap_or_default()).await {
                 Ok(stream) => {
                     let filter = HeadFilter::new(stream, this.parts.max_head_bytes);
+                    let filter = match uri.port_u16() {
+                        Some(ONCE) => filter.once(),
+                        _ => filter,
+                    };
                     Ok(Connection::new(uri, filter))
                 }
                 Err(error) => Err(AwcConnectError::Io(io::Error::other(error))),

@@ -10,6 +10,7 @@ use actix_web::http::{
     header::{self, HeaderMap, HeaderName, HeaderValue},
     uri::PathAndQuery,
 };
+use awc::error::{InvalidUrl, SendRequestError};
 use bytestring::ByteString;
 
 pub use self::body::UpstreamBody;
@@ -124,7 +125,9 @@ pub struct UpstreamHead {
 ///
 /// Connections are pooled per provider, without a limit of their own:
 /// each serves one of the requests that `server.max_connections` bounds. There are no
-/// redirects, no decompression, no cookies, no retries, and no clocks but the one for connecting.
+/// redirects, no decompression, no cookies, and no clocks but the one for connecting. A request that
+/// meets a pooled connection which the provider has closed is sent once more, on a new one; nothing
+/// else is repeated here.
 #[derive(Clone)]
 pub struct HttpClient {
     awc: awc::Client,
@@ -175,14 +178,10 @@ impl HttpClient {
         &self,
         request: UpstreamRequest,
     ) -> Result<(UpstreamHead, UpstreamBody), UpstreamError> {
-        let (Some(host), Some(uri)) = (
-            self.hosts.get(&request.provider),
-            uri(&request.provider, request.path),
-        ) else {
+        let Some(host) = self.hosts.get(&request.provider) else {
             return Err(ConnectError::Unreachable.into());
         };
-        let mut call = self.awc.post(uri).no_decompress();
-        let headers = call.headers_mut();
+        let mut headers = HeaderMap::new();
         for (name, value) in request.headers {
             headers.append(name, value);
         }
@@ -193,8 +192,36 @@ impl HttpClient {
             header::ACCEPT_ENCODING,
             HeaderValue::from_static("identity"),
         );
-        let response = call.send_body(request.body).await;
-        let response = response.map_err(|error| classify::send_error(&error))?;
+        let ask = |port, body| {
+            let uri = uri(&request.provider, request.path.clone(), port);
+            let headers = headers.clone();
+            async move {
+                let uri = uri.ok_or(SendRequestError::Url(InvalidUrl::MissingHost))?;
+                self.ask(uri, headers, body).await
+            }
+        };
+        let again = request.body.again();
+        let answer = match ask(None, request.body).await {
+            Err(error) if classify::is_stale(&error) => {
+                tracing::debug!(provider = %request.provider, "an idle connection had been closed");
+                again.begin_anew();
+                ask(Some(connector::ONCE), again).await
+            }
+            answer => answer,
+        };
+        answer.map_err(|error| classify::send_error(&error))
+    }
+
+    /// Sends a request once.
+    async fn ask(
+        &self,
+        uri: Uri,
+        headers: HeaderMap,
+        body: RequestBody,
+    ) -> Result<(UpstreamHead, UpstreamBody), SendRequestError> {
+        let mut call = self.awc.post(uri).no_decompress();
+        *call.headers_mut() = headers;
+        let response = call.send_body(body).await?;
         let status = response.status();
         let mut headers = HeaderMap::new();
         let mut response = response.map_body(|head, payload| {
@@ -206,18 +233,19 @@ impl HttpClient {
     }
 }
 
-/// The URI that makes awc and the [`Connector`] find the provider.
-fn uri(provider: &ProviderId, path: ByteString) -> Option<Uri> {
+/// The URI that makes awc and the [`Connector`] find the provider; the port is [`connector::ONCE`] or
+/// none.
+fn uri(provider: &ProviderId, path: ByteString, port: Option<u16>) -> Option<Uri> {
     if !path.starts_with('/') {
         return None;
     }
     let path = PathAndQuery::from_maybe_shared(path.into_bytes()).ok()?;
-    Uri::builder()
-        .scheme("http")
-        .authority(provider.as_str())
-        .path_and_query(path)
-        .build()
-        .ok()
+    let uri = Uri::builder().scheme("http").path_and_query(path);
+    let uri = match port {
+        None => uri.authority(provider.as_str()),
+        Some(port) => uri.authority(format!("{provider}:{port}")),
+    };
+    uri.build().ok()
 }
 
 impl fmt::Debug for HttpClient {
@@ -259,10 +287,12 @@ mod tests {
     #[test]
     fn a_path_cannot_reach_into_the_authority() {
         let provider = ProviderId::new("open_ai-1.eu");
-        let made = uri(&provider, "/v1/x?y=z".into()).unwrap();
+        let made = uri(&provider, "/v1/x?y=z".into(), None).unwrap();
         assert_eq!(made, "http://open_ai-1.eu/v1/x?y=z");
+        let made = uri(&provider, "/v1/x?y=z".into(), Some(connector::ONCE)).unwrap();
+        assert_eq!(made, "http://open_ai-1.eu:1/v1/x?y=z");
         for path in ["", "v1", "@other/v1", ".evil.test/", "/a b"] {
-            assert_eq!(uri(&provider, path.into()), None, "{path:?}");
+            assert_eq!(uri(&provider, path.into(), None), None, "{path:?}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 /// and one slice; a 32 MiB prompt handed over whole would be copied whole.
 const MAX_SLICE_BYTES: usize = 64 * 1024;
 
-/// How far a request has come. It never goes back.
+/// How far a request has come. It goes back only where it has to be sent [again](RequestBody::again).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SendProgress {
     /// There is no connection yet.
@@ -27,12 +28,14 @@ pub enum SendProgress {
 
 /// A body made of pieces of other buffers, none of them copied, which tells how far it was sent.
 ///
-/// The receiver of [`SendProgress`] also learns of the end: its sender is dropped with the body,
-/// which awc does once it has the answer's head or has failed. A body of no bytes is never asked
+/// The receiver of [`SendProgress`] also learns of the end: its sender is dropped with the body and
+/// its repetition, when there is an answer's head or none will come. A body of no bytes is never asked
 /// for by awc, so it stays [`SendProgress::Connecting`] to the end.
 #[derive(Debug)]
 pub struct RequestBody {
-    pieces: std::vec::IntoIter<Bytes>,
+    pieces: Arc<[Bytes]>,
+    /// The next of them.
+    next: usize,
     current: Bytes,
     length: u64,
     progress: watch::Sender<SendProgress>,
@@ -45,16 +48,34 @@ impl RequestBody {
         let (progress, receiver) = watch::channel(SendProgress::Connecting);
         let body = Self {
             length: pieces.iter().map(|piece| piece.len() as u64).sum(),
-            pieces: pieces.into_iter(),
+            pieces: pieces.into(),
+            next: 0,
             current: Bytes::new(),
             progress,
         };
         (body, receiver)
     }
 
+    /// The same body from its beginning, for the same receiver.
+    pub(super) fn again(&self) -> Self {
+        Self {
+            pieces: Arc::clone(&self.pieces),
+            next: 0,
+            current: Bytes::new(),
+            length: self.length,
+            progress: self.progress.clone(),
+        }
+    }
+
+    /// Tells that there is no connection for it any more.
+    pub(super) fn begin_anew(&self) {
+        self.report(SendProgress::Connecting);
+    }
+
     fn next_slice(&mut self) -> Option<Bytes> {
         while self.current.is_empty() {
-            self.current = self.pieces.next()?;
+            self.current = self.pieces.get(self.next)?.clone();
+            self.next += 1;
         }
         let slice = self.current.len().min(MAX_SLICE_BYTES);
         Some(self.current.split_to(slice))
@@ -122,6 +143,23 @@ mod tests {
         assert_eq!(next(&mut body).await.unwrap(), "}");
         assert_eq!(next(&mut body).await, None);
         assert_eq!(next(&mut body).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_sent_again_begins_at_its_beginning_and_tells_the_same_receiver() {
+        let pieces = vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")];
+        let (mut body, mut progress) = RequestBody::new(pieces);
+        let mut again = body.again();
+        while next(&mut body).await.is_some() {}
+        drop(body);
+        assert_eq!(*progress.borrow_and_update(), SendProgress::Written);
+        again.begin_anew();
+        assert!(progress.has_changed().unwrap());
+        assert_eq!(*progress.borrow_and_update(), SendProgress::Connecting);
+        assert_eq!(again.size(), BodySize::Sized(2));
+        assert_eq!(next(&mut again).await.unwrap(), "a");
+        assert_eq!(*progress.borrow_and_update(), SendProgress::Writing);
+        assert_eq!(next(&mut again).await.unwrap(), "b");
     }
 
     #[tokio::test]

@@ -23,6 +23,9 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Which kind of connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wire {
@@ -134,8 +137,13 @@ impl Upstream {
         }
     }
 
-    /// The next connection.
+    /// The next connection, which must come soon.
     pub(crate) async fn accept(&mut self) -> Peer {
+        let next = tokio::time::timeout(PATIENCE, self.next_peer());
+        next.await.expect("no connection came within ten seconds")
+    }
+
+    async fn next_peer(&mut self) -> Peer {
         match &mut self.door {
             Door::Tcp(listener) => Peer::new(listener.accept().await.unwrap().0),
             Door::Tls(listener, acceptor) => {
@@ -218,7 +226,8 @@ impl Peer {
     /// Waits for the client to close, and tells how many bytes came before.
     pub(crate) async fn until_left(&mut self) -> usize {
         let mut rest = Vec::new();
-        let _ = self.0.read_to_end(&mut rest).await;
+        let left = tokio::time::timeout(PATIENCE, self.0.read_to_end(&mut rest)).await;
+        let _ = left.expect("the connection stayed open for ten seconds");
         rest.len()
     }
 }

@@ -1,9 +1,12 @@
 //! Which connections are used again, and when they are closed.
 
 use futures_util::StreamExt as _;
-use herald::upstream::request_body::{RequestBody, SendProgress};
+use herald::upstream::{
+    UpstreamError,
+    request_body::{RequestBody, SendProgress},
+};
 
-use crate::peer::{Upstream, Wire, read, request};
+use crate::peer::{Peer, Upstream, Wire, read, request};
 
 const HELLO: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
 
@@ -117,6 +120,116 @@ async fn a_connection_that_the_provider_closed_while_idle_is_not_used() {
             }
         );
         assert_eq!(answer, Ok((200, "hello".to_owned())), "{wire:?}");
+    }
+}
+
+/// The provider's end of a connection that has served a request and waits in the pool.
+async fn used_once(upstream: &mut Upstream) -> Peer {
+    let client = upstream.client.clone();
+    let (_, peer) = tokio::join!(
+        async { read(client.send(request("one")).await).await.unwrap() },
+        async {
+            let mut peer = upstream.accept().await;
+            peer.request().await;
+            peer.say(HELLO).await;
+            peer
+        }
+    );
+    peer
+}
+
+#[actix_web::test]
+async fn a_request_that_meets_a_connection_closed_while_idle_is_sent_once_more_on_a_new_one() {
+    for wire in Wire::ALL {
+        let mut upstream = Upstream::start(wire).await;
+        let client = upstream.client.clone();
+        let mut idle = used_once(&mut upstream).await;
+        let (answer, _) = tokio::join!(
+            async { read(client.send(request("two")).await).await },
+            async {
+                let first = idle.request().await;
+                drop(idle);
+                let mut fresh = upstream.accept().await;
+                assert_eq!(fresh.request().await, first, "{wire:?}");
+                fresh.say(HELLO).await;
+                // It was for this request alone.
+                assert_eq!(fresh.until_left().await, 0);
+            }
+        );
+        assert_eq!(answer, Ok((200, "hello".to_owned())), "{wire:?}");
+        // The next one finds no trace of it.
+        let (answer, ()) = tokio::join!(
+            async { read(client.send(request("three")).await).await },
+            async {
+                let mut next = upstream.accept().await;
+                assert_eq!(next.request().await.1, "three");
+                next.say(HELLO).await;
+            }
+        );
+        assert_eq!(answer, Ok((200, "hello".to_owned())), "{wire:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_large_body_that_meets_a_closed_connection_is_sent_whole_on_a_new_one() {
+    for wire in Wire::ALL {
+        let mut upstream = Upstream::start(wire).await;
+        let client = upstream.client.clone();
+        let mut idle = used_once(&mut upstream).await;
+        let body: String = ('a'..='z').cycle().take(3 << 20).collect();
+        let sent = body.clone();
+        let (answer, ()) = tokio::join!(
+            async { read(client.send(request(sent)).await).await },
+            async {
+                // Unread bytes in the kernel make this a reset.
+                idle.head().await;
+                drop(idle);
+                let mut fresh = upstream.accept().await;
+                assert!(fresh.request().await.1 == body, "{wire:?}");
+                fresh.say(HELLO).await;
+            }
+        );
+        assert_eq!(answer, Ok((200, "hello".to_owned())), "{wire:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_request_is_sent_twice_at_the_most_and_never_after_a_byte_of_an_answer() {
+    for wire in Wire::ALL {
+        let mut upstream = Upstream::start(wire).await;
+        let client = upstream.client.clone();
+        // On a new connection.
+        let (answer, ()) = tokio::join!(
+            async { read(client.send(request("new")).await).await },
+            async {
+                upstream.accept().await.request().await;
+            }
+        );
+        assert_eq!(answer, Err(UpstreamError::Reset), "{wire:?}");
+        // On one that replaces another.
+        let mut idle = used_once(&mut upstream).await;
+        let (answer, ()) = tokio::join!(
+            async { read(client.send(request("again")).await).await },
+            async {
+                idle.request().await;
+                drop(idle);
+                upstream.accept().await.request().await;
+            }
+        );
+        assert_eq!(answer, Err(UpstreamError::Reset), "{wire:?}");
+        // After the first byte of an answer, be it an interim one.
+        for said in ["H", "HTTP/1.1 103 Early Hints\r\n\r\n", "\r\n"] {
+            let mut idle = used_once(&mut upstream).await;
+            let (answer, ()) = tokio::join!(
+                async { read(client.send(request("said")).await).await },
+                async {
+                    idle.request().await;
+                    idle.say(said.as_bytes()).await;
+                    idle.stop().await;
+                }
+            );
+            assert_eq!(answer, Err(UpstreamError::Reset), "{wire:?} {said:?}");
+        }
     }
 }
 

@@ -29,7 +29,8 @@ impl Stages {
 
     pub(super) fn reach(&mut self, progress: SendProgress, now: Instant) {
         match progress {
-            SendProgress::Connecting => {}
+            // The connection that it was written to had been closed while it was idle.
+            SendProgress::Connecting => *self = Self::new(now, self.total_at, self.lengths),
             SendProgress::Writing => {
                 self.connected_at.get_or_insert(now);
             }
@@ -87,6 +88,17 @@ mod tests {
         );
         stages.reach(SendProgress::Written, began + 3 * SECOND);
         assert_eq!(stages.next(), (began + 8 * SECOND, Clock::Head));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_had_been_closed_starts_the_clocks_anew_but_not_the_total() {
+        let (began, mut stages) = stages(5 * SECOND);
+        stages.reach(SendProgress::Written, began);
+        stages.reach(SendProgress::Connecting, began + 3 * SECOND);
+        assert_eq!(stages.next(), (began + 4 * SECOND, Clock::Connect));
+        stages.reach(SendProgress::Written, began + 3 * SECOND);
+        assert_eq!(stages.next(), (began + 5 * SECOND, Clock::Total));
+        assert_eq!(stages.connected_at, Some(began + 3 * SECOND));
     }
 
     #[tokio::test(start_paused = true)]

@@ -63,6 +63,11 @@ impl HeadReader {
         }
     }
 
+    /// Whether not a byte of an answer has come.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.bytes.is_empty() && self.swallowed == 0
+    }
+
     /// Takes what came off the connection.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::{
     framing::Framing,
     head::{FinalHead, HeadReader},
+    reuse::Reuse,
     stream::UpstreamStream,
 };
 
@@ -33,6 +34,8 @@ const FIRST_REFUSAL: u16 = 300;
 ///   error status while the provider reads no further, drops the rest of the request instead.
 /// - A connection that must not be used again is closed as soon as its answer has ended. To awc's
 ///   pool, which looks at it before each use, it is then at its end.
+/// - That a provider closed it while it was idle, and not under the request that found it closed, is
+///   told by a [`StaleConnection`](super::StaleConnection) in the error ([`Reuse`]).
 ///
 /// awc writes a request to its end, then reads the answer to its end, and in between calls nothing
 /// that matters here; [`Phase`] depends on that and fails the request should it ever be untrue.
@@ -46,6 +49,9 @@ pub(crate) struct HeadFilter {
     /// Whether the rest of the request is dropped and not written.
     drops_request: bool,
     keep_alive: bool,
+    /// Whether it ends with its first answer, whatever the provider offers.
+    serves_once: bool,
+    reuse: Reuse,
 }
 
 enum Phase {
@@ -68,7 +74,15 @@ impl HeadFilter {
             ready: BytesMut::new(),
             drops_request: false,
             keep_alive: true,
+            serves_once: false,
+            reuse: Reuse::default(),
         }
+    }
+
+    /// Has the connection end with its first answer.
+    pub(super) fn once(mut self) -> Self {
+        self.serves_once = true;
+        self
     }
 
     /// Reads until a final head is there.
@@ -80,17 +94,24 @@ impl HeadFilter {
             let io = self.io.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
             let mut space = [MaybeUninit::uninit(); HEAD_READ_BYTES];
             let mut buf = ReadBuf::uninit(&mut space);
-            ready!(Pin::new(io).poll_read(cx, &mut buf))?;
-            if buf.filled().is_empty() {
-                return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-            }
-            self.heads.push(buf.filled());
+            let broken = match ready!(Pin::new(io).poll_read(cx, &mut buf)) {
+                Ok(()) if buf.filled().is_empty() => io::ErrorKind::UnexpectedEof.into(),
+                Ok(()) => {
+                    self.heads.push(buf.filled());
+                    continue;
+                }
+                Err(error) => error,
+            };
+            return Poll::Ready(Err(match self.heads.is_untouched() {
+                true => self.reuse.explain(broken),
+                false => broken,
+            }));
         }
     }
 
     /// Hands the final head out.
     fn begin_body(&mut self, head: FinalHead) {
-        self.keep_alive = head.keep_alive && !self.drops_request;
+        self.keep_alive = head.keep_alive && !self.drops_request && !self.serves_once;
         self.ready = self.heads.take_bytes();
         let mut framing = head.framing;
         let body = framing.advance(&self.ready[head.len..]);
@@ -107,6 +128,7 @@ impl HeadFilter {
             && framing.is_complete()
         {
             self.phase = Phase::Idle;
+            self.reuse.end_answer();
             if !self.keep_alive {
                 self.io = None;
             }
@@ -222,6 +244,7 @@ impl AsyncWrite for HeadFilter {
             Phase::Idle if this.ready.is_empty() => {
                 this.phase = Phase::Request(None);
                 this.drops_request = false;
+                this.reuse.begin_request();
             }
             Phase::Request(_) => {}
             // awc took the answer for finished when it was not.

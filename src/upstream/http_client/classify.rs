@@ -6,7 +6,7 @@ use actix_web::error::ParseError;
 use awc::error::{ConnectError as AwcConnectError, PayloadError, SendRequestError};
 
 use crate::upstream::{
-    connector::BadHead,
+    connector::{BadHead, StaleConnection},
     error::{ConnectError, UpstreamError},
 };
 
@@ -19,6 +19,16 @@ pub(super) fn send_error(error: &SendRequestError) -> UpstreamError {
         // What is left is a broken connection (`Send`), or cannot be: our bodies do not fail,
         // awc's clocks are off, and there are neither tunnels nor HTTP/2.
         _ => UpstreamError::Reset,
+    }
+}
+
+/// Whether the request met a pooled connection that the provider had closed, so that nobody has it.
+pub(super) fn is_stale(error: &SendRequestError) -> bool {
+    match error {
+        SendRequestError::Response(ParseError::Io(error)) => {
+            carried::<StaleConnection>(error).is_some()
+        }
+        _ => false,
     }
 }
 
