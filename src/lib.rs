@@ -8,6 +8,7 @@
 // The process: settings in, a running gateway out.
 pub mod settings;
 
+mod alive;
 pub mod drain;
 mod listener;
 pub mod readiness;

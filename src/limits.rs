@@ -25,8 +25,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use actix_web::http::header::{HeaderName, HeaderValue};
 
 use self::redis::{RedisCounts, RedisSettings};
-use crate::settings::{
-    LimitBackend, LimitSettings, OnBackendError, VerifiedProvider, VerifiedSettings,
+use crate::{
+    alive::Alive,
+    settings::{LimitBackend, LimitSettings, OnBackendError, VerifiedProvider, VerifiedSettings},
 };
 use ceilings::{Ceiling, Ceilings, Level, OpenPermit, WaitingPermit};
 use counters::Counters;
@@ -42,6 +43,7 @@ pub struct Limits {
     local: Arc<LocalCounts>,
     redis: Mutex<Option<RedisCounts>>,
     ceilings: Arc<Ceilings>,
+    reservations: Alive,
 }
 
 /// Why a request was not let in, although its key is good.
@@ -177,12 +179,13 @@ impl Limits {
     }
 
     /// Lets a request in if its limits did.
-    fn judged(&self, reservation: Reservation) -> Result<Reservation, LimitError> {
+    fn judged(&self, mut reservation: Reservation) -> Result<Reservation, LimitError> {
         let held = reservation.held();
         let waits = held.readings.iter().map(|reading| reading.wait_ms);
         let longest = waits.enumerate().max_by_key(|(_, wait)| *wait);
         let Some((index, wait_ms)) = longest.filter(|(_, wait)| *wait > 0) else {
             self.counters.admitted();
+            reservation.alive = Some(self.reservations.enter());
             return Ok(reservation);
         };
         let limit = Arc::clone(&held.wishes[index].0);
@@ -216,6 +219,18 @@ impl Limits {
     #[must_use]
     pub fn level(&self) -> Level {
         self.ceilings.level()
+    }
+
+    /// The permits of ceilings that are out.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn permits(&self) -> &Alive {
+        self.ceilings.permits()
+    }
+
+    /// The reservations that were let in by and are not settled.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn reservations(&self) -> &Alive {
+        &self.reservations
     }
 
     /// What was done so far, for metrics.

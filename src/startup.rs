@@ -20,6 +20,7 @@ use tracing_actix_web::TracingLogger;
 
 use crate::{
     admin::{self, AdminServer},
+    alive::Alive,
     drain::{Drain, Drained},
     limits::Limits,
     listener,
@@ -48,6 +49,10 @@ struct Shared {
     metrics: Arc<Metrics>,
     limits: Limits,
     targets: Arc<Targets>,
+    /// Connections of clients to the public listener, idle ones among them.
+    client_connections: Alive,
+    /// Connections to providers on which an exchange goes on.
+    upstream_exchanges: Alive,
     /// The generation in force, for those who wait for another.
     in_force: watch::Sender<u64>,
 }
@@ -68,6 +73,8 @@ impl Gateway {
                 metrics: Arc::new(Metrics::new(limits.counters(), &targets)),
                 limits,
                 targets,
+                client_connections: Alive::default(),
+                upstream_exchanges: Alive::default(),
             }),
         }
     }
@@ -165,6 +172,16 @@ impl Gateway {
         &self.shared.metrics
     }
 
+    /// Connections of clients to the public listener, idle ones among them.
+    pub(crate) fn client_connections(&self) -> &Alive {
+        &self.shared.client_connections
+    }
+
+    /// Connections to providers on which an exchange goes on.
+    pub(crate) fn upstream_exchanges(&self) -> &Alive {
+        &self.shared.upstream_exchanges
+    }
+
     /// Binds the public listener, and the admin listener unless it is off, and returns the running
     /// servers with their addresses.
     ///
@@ -208,11 +225,18 @@ impl Gateway {
                 .service(routes::unknown_path())
                 .wrap(TracingLogger::<HeraldRootSpan>::new())
         };
+        let connections = self.client_connections().clone();
         let server = match listener::tls::acceptor(self) {
-            Some(tls) => {
-                listener::tls::serve(app, tls, listener, &settings.server, SHUTDOWN_GRACE)?
-            }
+            Some(tls) => listener::tls::serve(
+                app,
+                tls,
+                listener,
+                &settings.server,
+                SHUTDOWN_GRACE,
+                connections,
+            )?,
             None => HttpServer::new(app)
+                .on_connect(move |_, data| drop(data.insert(connections.enter())))
                 .workers(workers)
                 .backlog(backlog)
                 .max_connections(max_connections)
@@ -397,7 +421,8 @@ impl Worker {
         match &*own {
             Some(own) if own.generation == generation => own.http_client.clone(),
             _ => {
-                let http_client = HttpClient::new(&settings.client_parts);
+                let exchanges = gateway.upstream_exchanges();
+                let http_client = HttpClient::counted(&settings.client_parts, exchanges);
                 *own = Some(OwnClient {
                     generation,
                     http_client: http_client.clone(),

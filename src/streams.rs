@@ -20,12 +20,16 @@ use tokio::{sync::watch, time::Instant};
 pub use phase::Phase;
 pub use stop_signal::StopSignal;
 
-use crate::delivery::QueueGauge;
+use crate::{
+    alive::{Alive, Living},
+    delivery::QueueGauge,
+};
 
 /// The open streams of a gateway.
 #[derive(Debug, Default)]
 pub struct Streams {
     open: Mutex<HashMap<Arc<str>, Arc<OpenStream>>>,
+    alive: Alive,
 }
 
 /// What a stream is, known when it begins.
@@ -57,6 +61,7 @@ pub struct OpenStream {
     bytes: AtomicU64,
     queue: QueueGauge,
     cancelled: watch::Sender<bool>,
+    _alive: Living,
 }
 
 /// Keeps a stream among the open ones until it is dropped.
@@ -87,6 +92,7 @@ impl Streams {
             queue,
             cancelled: watch::Sender::new(false),
             provider: Mutex::new(details.provider.clone()),
+            _alive: self.alive.enter(),
             details,
         });
         let id = Arc::clone(&stream.details.id);
@@ -103,6 +109,13 @@ impl Streams {
         let mut list: Vec<_> = self.lock().values().cloned().collect();
         list.sort_by_key(|stream| stream.began);
         list
+    }
+
+    /// How many there are of which anything is left: an entry here, an actor, a body, a record. The
+    /// upstream actor is the one that may outlast its entry, while it reads what is behind an answer's end.
+    #[cfg(feature = "testkit")]
+    pub(crate) fn alive(&self) -> &Alive {
+        &self.alive
     }
 
     /// How many run under each generation of the settings.

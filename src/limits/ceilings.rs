@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::providers::ProviderId;
+use crate::{
+    alive::{Alive, Living},
+    providers::ProviderId,
+};
 
 /// How many completions may be open at once, and how many of them may wait for the provider's head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +55,10 @@ impl Ceiling {
 
 /// What is open now, in this process. It outlasts reloads.
 #[derive(Debug, Default)]
-pub(super) struct Ceilings(Mutex<Levels>);
+pub(super) struct Ceilings {
+    levels: Mutex<Levels>,
+    permits: Alive,
+}
 
 #[derive(Debug, Default)]
 struct Levels {
@@ -98,6 +104,7 @@ impl Ceilings {
         let place = || Place {
             ceilings: Arc::clone(self),
             provider: provider.clone(),
+            _alive: self.permits.enter(),
         };
         Ok((OpenPermit(place()), WaitingPermit(place())))
     }
@@ -107,9 +114,15 @@ impl Ceilings {
         self.lock().all
     }
 
+    /// The permits that are out.
+    #[cfg(feature = "testkit")]
+    pub(super) fn permits(&self) -> &Alive {
+        &self.permits
+    }
+
     fn lock(&self) -> MutexGuard<'_, Levels> {
         // Nothing in here can leave the counts half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.levels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,6 +130,7 @@ impl Ceilings {
 struct Place {
     ceilings: Arc<Ceilings>,
     provider: ProviderId,
+    _alive: Living,
 }
 
 impl Place {

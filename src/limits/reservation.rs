@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use actix_web::http::header::{HeaderName, HeaderValue};
 
 use super::{headers, limit::Limit, local::LocalCounts, redis::RedisLease, window::Reading};
+use crate::alive::Living;
 
 /// How many tokens a request may come to, as far as can be told before it is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Reservation {
     held: Held,
     counted_by: Counter,
     spent_tokens: Option<u64>,
+    /// `None` until a request was let in by it.
+    pub(super) alive: Option<Living>,
 }
 
 /// What was counted, and when.
@@ -79,6 +82,7 @@ impl Reservation {
             held,
             counted_by,
             spent_tokens: None,
+            alive: None,
         }
     }
 

@@ -25,7 +25,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
-use crate::{settings::ServerSettings, startup::Gateway};
+use crate::{alive::Alive, settings::ServerSettings, startup::Gateway};
 
 /// The one protocol that is offered and accepted (RFC 7301).
 const HTTP_1_1: &[u8] = b"http/1.1";
@@ -73,6 +73,7 @@ pub(crate) fn serve<F, I, S, B>(
     listener: TcpListener,
     settings: &ServerSettings,
     shutdown_grace: Duration,
+    connections: Alive,
 ) -> io::Result<Server>
 where
     F: Fn() -> I + Send + Clone + 'static,
@@ -89,7 +90,9 @@ where
     let service = move || {
         let app = app().into_factory();
         let app = app.map_err(|error| error.into().error_response());
+        let connections = connections.clone();
         let http = HttpService::build()
+            .on_connect_ext(move |_, data| drop(data.insert(connections.enter())))
             .keep_alive(keep_alive)
             .client_request_timeout(request_head)
             .client_disconnect_timeout(super::CLOSING)

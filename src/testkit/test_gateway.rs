@@ -1,9 +1,12 @@
 //! A whole Herald, on a port of its own.
 
-use std::{io, net::SocketAddr, thread::JoinHandle};
+mod remains;
+
+use std::{io, net::SocketAddr, thread::JoinHandle, time::Duration};
 
 use tokio::sync::oneshot;
 
+use self::remains::Remains;
 use super::ScriptedProvider;
 use crate::{
     Gateway,
@@ -17,6 +20,12 @@ use crate::{
 /// Herald as `herald serve` runs it, listening on a free loopback port, on a thread of its own.
 ///
 /// Dropping it stops it at once. [`stop`](Self::stop) shuts it down as a SIGINT would.
+///
+/// # Panics
+/// Dropping it panics if a request has left anything behind: a completion with one of its actors, a
+/// permit, a reservation, an exchange with a provider, or a client's connection. It waits ten seconds
+/// for them to go, or what [`with_patience`](Self::with_patience) says. So let go of clients first: what is declared later is dropped earlier. A test that
+/// panics itself is not held to that.
 ///
 /// ```
 /// # actix_web::rt::System::new().block_on(async {
@@ -35,6 +44,7 @@ pub struct TestGateway {
     stop: Option<oneshot::Sender<Shutdown>>,
     stopped: Option<oneshot::Receiver<Drained>>,
     thread: Option<JoinHandle<()>>,
+    patience: Duration,
 }
 
 impl TestGateway {
@@ -169,7 +179,17 @@ impl TestGateway {
             stop: Some(stop),
             stopped: Some(stopped),
             thread: Some(thread),
+            patience: Duration::from_secs(10),
         }
+    }
+
+    /// Sets how long its end waits for what its requests have left behind. The ten seconds that it
+    /// waits else are enough for a client's leave to be noticed and for the rest of a framing, on a
+    /// machine under load.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Where it listens.
@@ -224,7 +244,7 @@ impl TestGateway {
     /// If it goes on, or was waited for before.
     pub async fn stopped(&mut self) -> Drained {
         let stopped = self.stopped.take().expect("it is waited for once");
-        let patience = std::time::Duration::from_secs(10);
+        let patience = Duration::from_secs(10);
         let ended = tokio::time::timeout(patience, stopped).await;
         let ended = ended.expect("the gateway did not stop within ten seconds");
         ended.expect("the gateway's thread ended well")
@@ -233,13 +253,27 @@ impl TestGateway {
 
 impl Drop for TestGateway {
     fn drop(&mut self) {
+        let is_orderly = !std::thread::panicking();
+        let is_serving = self.stop.is_some();
+        let mut left = None;
+        if is_orderly && is_serving {
+            left = Remains::after(&self.gateway, self.patience);
+        }
         self.stop.take();
         self.gateway.drain().end();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-            && !std::thread::panicking()
-        {
-            panic!("the gateway's thread panicked");
+        let ended = self.thread.take().map(JoinHandle::join);
+        if !is_orderly {
+            return;
+        }
+        assert!(
+            !matches!(ended, Some(Err(_))),
+            "the gateway's thread panicked"
+        );
+        if !is_serving {
+            left = Remains::after(&self.gateway, self.patience);
+        }
+        if let Some(left) = left {
+            panic!("requests have left something behind: {left:?}");
         }
     }
 }

@@ -34,7 +34,7 @@ use super::{
     error::{ConnectError, UpstreamError},
     http_client::{ClientParts, Transport},
 };
-use crate::providers::ProviderId;
+use crate::{alive::Alive, providers::ProviderId};
 
 /// Room in an in-memory connection, each way.
 const MEMORY_BUFFER_BYTES: usize = 64 * 1024;
@@ -51,13 +51,15 @@ pub(super) const ONCE: u16 = 1;
 pub(super) struct Connector {
     parts: Rc<ClientParts>,
     proxies: Rc<ProxyRules>,
+    exchanges: Alive,
 }
 
 impl Connector {
-    pub(super) fn new(parts: Rc<ClientParts>, proxies: ProxyRules) -> Self {
+    pub(super) fn new(parts: Rc<ClientParts>, proxies: ProxyRules, exchanges: Alive) -> Self {
         Self {
             parts,
             proxies: Rc::new(proxies),
+            exchanges,
         }
     }
 
@@ -122,7 +124,7 @@ pub(crate) async fn open(
     parts: &ClientParts,
     provider: &ProviderId,
 ) -> Result<UpstreamStream, ConnectError> {
-    let connector = Connector::new(Rc::new(parts.clone()), parts.proxies());
+    let connector = Connector::new(Rc::new(parts.clone()), parts.proxies(), Alive::default());
     connector.connect(provider.as_str()).await
 }
 
@@ -139,7 +141,7 @@ impl Service<ConnectInfo<Uri>> for Connector {
             let uri = info.request().clone();
             match this.connect(uri.host().unwrap_or_default()).await {
                 Ok(stream) => {
-                    let filter = HeadFilter::new(stream, this.parts.max_head_bytes);
+                    let filter = HeadFilter::new(stream, this.parts.max_head_bytes, this.exchanges);
                     let filter = match uri.port_u16() {
                         Some(ONCE) => filter.once(),
                         _ => filter,

@@ -19,7 +19,7 @@ use super::{
     error::{ConnectError, UpstreamError},
     request_body::RequestBody,
 };
-use crate::providers::ProviderId;
+use crate::{alive::Alive, providers::ProviderId};
 
 /// Oldest connection that is used again. Whoever balances load by DNS wants to be asked again.
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(600);
@@ -138,12 +138,21 @@ impl HttpClient {
     /// Builds a client, with the proxies that the environment names if the settings allow them.
     #[must_use]
     pub fn new(parts: &ClientParts) -> Self {
-        Self::with_proxies(parts, parts.proxies())
+        Self::counted(parts, &Alive::default())
+    }
+
+    /// As [`new`](Self::new), with its exchanges counted as long as they last.
+    pub(crate) fn counted(parts: &ClientParts, exchanges: &Alive) -> Self {
+        Self::build(parts, parts.proxies(), exchanges)
     }
 
     /// Builds a client with the given proxies, whatever the settings say about them.
     #[must_use]
     pub fn with_proxies(parts: &ClientParts, proxies: ProxyRules) -> Self {
+        Self::build(parts, proxies, &Alive::default())
+    }
+
+    fn build(parts: &ClientParts, proxies: ProxyRules, exchanges: &Alive) -> Self {
         let hosts = parts.endpoints.iter().filter_map(|(provider, transport)| {
             // A host that fits no header cannot be reached: `send` refuses the provider.
             let host = HeaderValue::try_from(transport.host_header(provider)).ok()?;
@@ -151,7 +160,11 @@ impl HttpClient {
         });
         let hosts = Rc::new(hosts.collect());
         let connector = awc::Connector::new()
-            .connector(Connector::new(Rc::new(parts.clone()), proxies))
+            .connector(Connector::new(
+                Rc::new(parts.clone()),
+                proxies,
+                exchanges.clone(),
+            ))
             .timeout(NEVER)
             .limit(0)
             .conn_keep_alive(parts.keep_alive)

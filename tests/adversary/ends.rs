@@ -150,8 +150,11 @@ async fn a_client_gets_its_end_with_the_marker_though_the_provider_goes_on() {
         one_text().done().flood("x", 100_000_000),
         one_text().done().bytes("not a chunk").stall(),
     ] {
+        let provider = ScriptedProvider::start([script]).await;
+        let settings = "[upstream]\ndrain_after_end = \"1m\"\n";
+        let gateway = TestGateway::tuned(&provider, settings).await;
         let begun = Instant::now();
-        let answer = answer_to(script, "[upstream]\ndrain_after_end = \"1m\"\n", &stream()).await;
+        let answer = ask(gateway.address(), stream().to_string()).await;
         assert!(is_complete(&answer), "{answer:?}");
         assert_eq!(answer.data().last().unwrap(), "[DONE]");
         assert!(
@@ -159,6 +162,8 @@ async fn a_client_gets_its_end_with_the_marker_though_the_provider_goes_on() {
             "{:?}",
             begun.elapsed()
         );
+        // The gateway would read it for a minute.
+        drop(provider);
     }
 }
 

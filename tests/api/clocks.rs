@@ -8,12 +8,13 @@ use tokio::time::Instant;
 
 use crate::support::{Client, Reply, chat, completion_request, stream_request};
 
-async fn reply(script: Script, clocks: &str, request: &Value) -> Reply {
+/// What a client is told, and the gateway, which is to outlive it.
+async fn reply(script: Script, clocks: &str, request: &Value) -> (TestGateway, Reply) {
     let provider = ScriptedProvider::start([script]).await;
     let gateway = TestGateway::tuned(&provider, &format!("[clocks]\n{clocks}\n")).await;
     let reply = chat(gateway.address(), request).await;
     provider.caller_left().await;
-    reply
+    (gateway, reply)
 }
 
 async fn assert_names_clock(reply: &mut Reply, code: &str, words: &str) {
@@ -34,7 +35,7 @@ async fn assert_names_clock(reply: &mut Reply, code: &str, words: &str) {
 #[actix_web::test]
 async fn head_runs_out_where_the_provider_does_not_answer() {
     for request in [stream_request(), completion_request()] {
-        let mut reply = reply(Script::sse().stall(), "head = \"40ms\"", &request).await;
+        let (_gateway, mut reply) = reply(Script::sse().stall(), "head = \"40ms\"", &request).await;
         assert_names_clock(
             &mut reply,
             "upstream_head",
@@ -52,7 +53,7 @@ async fn first_event_runs_out_where_there_are_only_pings() {
         .comment("ping")
         .stall();
     let clocks = "first_event = \"40ms\"\nhold = \"0ms\"";
-    let mut reply = reply(script, clocks, &stream_request()).await;
+    let (_gateway, mut reply) = reply(script, clocks, &stream_request()).await;
     let events = reply.events().await;
     assert_eq!(events.len(), 2);
     assert!(
@@ -66,7 +67,7 @@ async fn first_event_runs_out_where_there_are_only_pings() {
 async fn idle_runs_out_before_commit_with_a_real_status() {
     let script = Script::sse().event(scripted::role()).stall();
     let clocks = "idle = \"40ms\"\nhold = \"1m\"";
-    let mut reply = reply(script, clocks, &stream_request()).await;
+    let (_gateway, mut reply) = reply(script, clocks, &stream_request()).await;
     assert_eq!(reply.header("x-upstream-status"), Some("200"));
     let words = "nothing more within 40ms (clocks.idle)";
     assert_names_clock(&mut reply, "upstream_idle", words).await;
@@ -75,7 +76,7 @@ async fn idle_runs_out_before_commit_with_a_real_status() {
 #[actix_web::test]
 async fn idle_runs_out_in_the_stream_with_an_error_event() {
     let script = Script::sse().event(scripted::text("a")).stall();
-    let mut reply = reply(script, "idle = \"40ms\"", &stream_request()).await;
+    let (_gateway, mut reply) = reply(script, "idle = \"40ms\"", &stream_request()).await;
     assert_eq!(reply.status, 200);
     let events = reply.events().await;
     let error: Value = serde_json::from_str(&events[1]).unwrap();
@@ -93,7 +94,7 @@ async fn idle_runs_out_in_a_document() {
     let script = Script::json(200, r#"{"choices":["#)
         .framing(Framing::Chunked)
         .stall();
-    let mut reply = reply(script, "idle = \"40ms\"", &completion_request()).await;
+    let (_gateway, mut reply) = reply(script, "idle = \"40ms\"", &completion_request()).await;
     assert_names_clock(
         &mut reply,
         "upstream_idle",
@@ -105,7 +106,7 @@ async fn idle_runs_out_in_a_document() {
 #[actix_web::test]
 async fn total_runs_out_before_the_head() {
     let clocks = "total = \"60ms\"\nconnect = \"60ms\"\nhead = \"60ms\"\nfirst_event = \"60ms\"\nidle = \"60ms\"\nhold = \"1ms\"";
-    let mut late = reply(Script::sse().stall(), clocks, &stream_request()).await;
+    let (_gateway, mut late) = reply(Script::sse().stall(), clocks, &stream_request()).await;
     assert_eq!(late.status, 504);
     let code = late.json().await["error"]["code"].clone();
     // `head` begins when the request is written, a moment after `total`.

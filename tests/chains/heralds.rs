@@ -11,11 +11,12 @@ use crate::{
     played,
 };
 
-/// `first` is the one that asks the provider, `third` the one that the client asks.
+/// `first` is the one that asks the provider, `third` the one that the client asks. It goes first, and
+/// lets go of the connections that it keeps to the one behind.
 pub(crate) struct Chain {
-    pub(crate) first: TestGateway,
-    pub(crate) second: TestGateway,
     pub(crate) third: TestGateway,
+    pub(crate) second: TestGateway,
+    pub(crate) first: TestGateway,
 }
 
 /// A Herald of this name, whose model `m` is another's of the same name.
@@ -79,9 +80,9 @@ impl Chain {
         let asks = provider("third", "herald", &second.base_url());
         let third = herald("third", &asks, "").await;
         Self {
-            first,
-            second,
             third,
+            second,
+            first,
         }
     }
 }

@@ -17,6 +17,7 @@ use super::{
     reuse::Reuse,
     stream::UpstreamStream,
 };
+use crate::alive::{Alive, Living};
 
 /// How much is read at a time while a head is awaited.
 const HEAD_READ_BYTES: usize = 8 * 1024;
@@ -52,6 +53,9 @@ pub(crate) struct HeadFilter {
     /// Whether it ends with its first answer, whatever the provider offers.
     serves_once: bool,
     reuse: Reuse,
+    exchanges: Alive,
+    /// From the first byte of a request to the last of its answer.
+    exchange: Option<Living>,
 }
 
 enum Phase {
@@ -66,7 +70,7 @@ enum Phase {
 
 impl HeadFilter {
     /// Guards a new connection; the heads of one answer may have `max_head_bytes`.
-    pub(super) fn new(io: UpstreamStream, max_head_bytes: usize) -> Self {
+    pub(super) fn new(io: UpstreamStream, max_head_bytes: usize, exchanges: Alive) -> Self {
         Self {
             io: Some(io),
             phase: Phase::Idle,
@@ -76,6 +80,8 @@ impl HeadFilter {
             keep_alive: true,
             serves_once: false,
             reuse: Reuse::default(),
+            exchanges,
+            exchange: None,
         }
     }
 
@@ -129,6 +135,7 @@ impl HeadFilter {
         {
             self.phase = Phase::Idle;
             self.reuse.end_answer();
+            self.exchange = None;
             if !self.keep_alive {
                 self.io = None;
             }
@@ -245,6 +252,7 @@ impl AsyncWrite for HeadFilter {
                 this.phase = Phase::Request(None);
                 this.drops_request = false;
                 this.reuse.begin_request();
+                this.exchange = Some(this.exchanges.enter());
             }
             Phase::Request(_) => {}
             // awc took the answer for finished when it was not.
@@ -308,7 +316,8 @@ mod tests {
     /// A filter, and the provider's end. One byte fits into the pipe at a time.
     fn filter() -> (HeadFilter, DuplexStream) {
         let (near, far) = duplex(1);
-        (HeadFilter::new(UpstreamStream::Memory(near), 1024), far)
+        let filter = HeadFilter::new(UpstreamStream::Memory(near), 1024, Alive::default());
+        (filter, far)
     }
 
     #[tokio::test]
