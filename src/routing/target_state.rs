@@ -15,7 +15,11 @@ use super::{
     headroom::{HeadroomRules, Quota, QuotaKind, Quotas},
     outliers::{AttemptResult, Begun, Change, Health, OutlierRules, Phase, Tally},
 };
-use crate::{providers::ProviderId, telemetry::metrics::Ejections};
+use crate::{
+    alive::{Alive, Living},
+    providers::ProviderId,
+    telemetry::metrics::Ejections,
+};
 
 /// Which target: who is asked, for which model by the name that it has there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -69,6 +73,8 @@ pub enum Standing {
 pub struct TargetState {
     key: TargetKey,
     in_flight: AtomicUsize,
+    /// Attempts at all targets together.
+    alive: Alive,
     known: Mutex<Known>,
     ejections: Ejections,
 }
@@ -96,14 +102,15 @@ impl TargetState {
     /// A target that nothing is known of.
     #[must_use]
     pub fn new(key: TargetKey) -> Self {
-        Self::counted(key, Ejections::default())
+        Self::counted(key, Ejections::default(), Alive::default())
     }
 
-    /// The same, whose ejections are counted there.
-    pub(super) fn counted(key: TargetKey, ejections: Ejections) -> Self {
+    /// The same, whose ejections and whose attempts are counted there.
+    pub(super) fn counted(key: TargetKey, ejections: Ejections, alive: Alive) -> Self {
         Self {
             key,
             in_flight: AtomicUsize::new(0),
+            alive,
             known: Mutex::default(),
             ejections,
         }
@@ -129,6 +136,7 @@ impl TargetState {
         InFlight {
             target: Arc::clone(self),
             begun,
+            _living: self.alive.enter(),
         }
     }
 
@@ -185,6 +193,7 @@ impl TargetState {
 pub struct InFlight {
     target: Arc<TargetState>,
     begun: Begun,
+    _living: Living,
 }
 
 impl InFlight {

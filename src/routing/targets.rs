@@ -11,7 +11,7 @@ use super::{
     budget::RetryBudget,
     target_state::{TargetKey, TargetSnapshot, TargetState},
 };
-use crate::{providers::ProviderId, telemetry::metrics::Ejections};
+use crate::{alive::Alive, providers::ProviderId, telemetry::metrics::Ejections};
 
 /// What is known of all targets of a gateway, whatever settings come and go.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Targets {
     states: Mutex<States>,
     budget: RetryBudget,
     ejections: Ejections,
+    /// Attempts that have begun and not ended, at all of them.
+    alive: Alive,
 }
 
 /// In two steps, so that a look-up needs no key of its own.
@@ -32,9 +34,10 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(key: TargetKey, ejections: &Ejections) -> Self {
+    fn new(key: TargetKey, ejections: &Ejections, alive: &Alive) -> Self {
+        let state = TargetState::counted(key, ejections.clone(), alive.clone());
         Self {
-            state: Arc::new(TargetState::counted(key, ejections.clone())),
+            state: Arc::new(state),
             is_named: true,
         }
     }
@@ -55,7 +58,7 @@ impl Targets {
             return Arc::clone(&known.state);
         }
         let key = TargetKey::new(provider, upstream_model);
-        let entry = Entry::new(key, &self.ejections);
+        let entry = Entry::new(key, &self.ejections, &self.alive);
         let state = Arc::clone(&entry.state);
         let of_provider = states.entry(provider.clone()).or_default();
         of_provider.insert(upstream_model.into(), entry);
@@ -98,6 +101,12 @@ impl Targets {
     /// How often each was left out.
     pub(crate) fn ejections(&self) -> &Ejections {
         &self.ejections
+    }
+
+    /// How many attempts there are, at all of them.
+    #[cfg(any(test, feature = "testkit"))]
+    pub(crate) fn attempts(&self) -> &Alive {
+        &self.alive
     }
 
     fn lock(&self) -> MutexGuard<'_, States> {

@@ -13,6 +13,8 @@ pub(super) struct Remains {
     running: usize,
     /// Completions of which an entry, an actor, a body or a record is left.
     completions: usize,
+    /// Attempts at targets.
+    attempts: usize,
     /// Permits of ceilings.
     permits: usize,
     /// Reservations of limits.
@@ -27,6 +29,7 @@ impl Remains {
     fn of(gateway: &Gateway) -> Self {
         let [
             completions,
+            attempts,
             permits,
             reservations,
             upstream_exchanges,
@@ -35,6 +38,7 @@ impl Remains {
         Self {
             running: gateway.drain().running(),
             completions,
+            attempts,
             permits,
             reservations,
             upstream_exchanges,
@@ -79,9 +83,10 @@ async fn none(gateway: &Gateway) {
     }
 }
 
-fn counts(gateway: &Gateway) -> [&Alive; 5] {
+fn counts(gateway: &Gateway) -> [&Alive; 6] {
     [
         gateway.streams().alive(),
+        gateway.targets().attempts(),
         gateway.limits().permits(),
         gateway.limits().reservations(),
         gateway.upstream_exchanges(),
@@ -93,10 +98,13 @@ fn counts(gateway: &Gateway) -> [&Alive; 5] {
 mod tests {
     use std::net::TcpStream;
 
+    use tokio::time::Instant;
+
     use super::*;
     use crate::{
         delivery,
         limits::reservation::Estimate,
+        providers::ProviderId,
         streams::StreamDetails,
         testkit::{ScriptedProvider, TestGateway},
     };
@@ -152,12 +160,24 @@ mod tests {
                 ..nothing
             }
         );
+        let attempt = found(async |own| {
+            let provider = ProviderId::new("scripted");
+            let target = own.gateway().targets().state(&provider, "scripted-model");
+            target.begin(Instant::now())
+        });
+        assert_eq!(
+            attempt.await,
+            Remains {
+                attempts: 1,
+                ..nothing
+            }
+        );
         let permits = found(async |own| {
             let settings = own.gateway().settings();
             let model = settings.models.get("scripted-model").unwrap();
             own.gateway()
                 .limits()
-                .enter(&settings, &model.provider)
+                .enter(&settings, &model.first_target().provider)
                 .unwrap()
         });
         assert_eq!(
