@@ -22,6 +22,7 @@ use crate::{
     routing::{headroom::HeadroomRules, outliers::OutlierRules},
     upstream::{
         clocks::ClockLengths,
+        connector::names::NameSource,
         http_client::{ClientParts, Transport},
     },
 };
@@ -140,6 +141,7 @@ impl Sections {
             keep_alive: self.upstream.keep_alive.0,
             max_head_bytes: self.upstream.max_head_bytes.bytes(),
             proxy_from_environment: self.upstream.proxy == ProxySource::Environment,
+            names: NameSource::System,
         };
         Some(VerifiedSettings {
             generation: 1,

@@ -15,6 +15,7 @@ pub(crate) mod framing;
 pub(crate) mod head;
 mod head_filter;
 pub mod memory;
+pub mod names;
 pub mod proxy;
 mod reuse;
 mod stream;
@@ -29,7 +30,12 @@ use futures_util::future::LocalBoxFuture;
 use tokio::net::TcpStream;
 
 pub(crate) use self::{head::BadHead, reuse::StaleConnection, stream::UpstreamStream};
-use self::{head::HeadReader, head_filter::HeadFilter, proxy::ProxyRules};
+use self::{
+    head::HeadReader,
+    head_filter::HeadFilter,
+    names::{NamedAddress, Names},
+    proxy::ProxyRules,
+};
 use super::{
     error::{ConnectError, UpstreamError},
     http_client::{ClientParts, Transport},
@@ -51,15 +57,38 @@ pub(super) const ONCE: u16 = 1;
 pub(super) struct Connector {
     parts: Rc<ClientParts>,
     proxies: Rc<ProxyRules>,
+    names: Rc<Names>,
     exchanges: Alive,
 }
 
 impl Connector {
     pub(super) fn new(parts: Rc<ClientParts>, proxies: ProxyRules, exchanges: Alive) -> Self {
         Self {
+            names: Names::new(parts.names),
             parts,
             proxies: Rc::new(proxies),
             exchanges,
+        }
+    }
+
+    /// Looks the provider's name up again if it may have changed, so that a connection to an address
+    /// that it has no more is not used again.
+    pub(super) async fn refresh(&self, provider: &ProviderId) {
+        if let Some(host) = self.dialled_host(provider) {
+            self.names.refresh(&host).await;
+        }
+    }
+
+    /// Whose address is dialled for a provider: its own, or its proxy's.
+    fn dialled_host(&self, provider: &ProviderId) -> Option<String> {
+        let (scheme, host, port) = match self.parts.endpoints.get(provider)? {
+            Transport::Http { host, port } => ("http", host, *port),
+            Transport::Https { host, port, .. } => ("https", host, *port),
+            Transport::Memory(_) => return None,
+        };
+        match self.proxies.proxy_for(scheme, host, port) {
+            None => Some(host.to_string()),
+            Some(proxy) => proxy::host_of(&proxy).map(str::to_owned),
         }
     }
 
@@ -98,8 +127,8 @@ impl Connector {
     /// A TCP connection to the provider, or one through a proxy that is as good.
     async fn reach(&self, scheme: &str, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
         match self.proxies.proxy_for(scheme, host, port) {
-            None => dial::dial(host, port).await,
-            Some(proxy) => proxy::open_tunnel(&proxy, host, port).await,
+            None => dial::dial(&self.names, host, port).await,
+            Some(proxy) => proxy::open_tunnel(&self.names, &proxy, host, port).await,
         }
     }
 }
@@ -139,9 +168,15 @@ impl Service<ConnectInfo<Uri>> for Connector {
         let this = self.clone();
         Box::pin(async move {
             let uri = info.request().clone();
-            match this.connect(uri.host().unwrap_or_default()).await {
+            let provider = uri.host().unwrap_or_default();
+            match this.connect(provider).await {
                 Ok(stream) => {
+                    let host = this.dialled_host(&ProviderId::new(provider));
+                    let address = host
+                        .zip(stream.peer())
+                        .and_then(|(host, peer)| NamedAddress::new(&this.names, &host, peer));
                     let filter = HeadFilter::new(stream, this.parts.max_head_bytes, this.exchanges);
+                    let filter = filter.to(address);
                     let filter = match uri.port_u16() {
                         Some(ONCE) => filter.once(),
                         _ => filter,

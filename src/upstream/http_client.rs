@@ -15,13 +15,13 @@ use bytestring::ByteString;
 
 pub use self::body::UpstreamBody;
 use super::{
-    connector::{self, Connector, memory::MemoryServer, proxy::ProxyRules},
+    connector::{self, Connector, memory::MemoryServer, names::NameSource, proxy::ProxyRules},
     error::{ConnectError, UpstreamError},
     request_body::RequestBody,
 };
 use crate::{alive::Alive, providers::ProviderId};
 
-/// Oldest connection that is used again. Whoever balances load by DNS wants to be asked again.
+/// Oldest connection that is used again. Whoever balances load behind one address wants a say too.
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(600);
 
 /// awc's own connect clock, which must never be the one that runs out: a century.
@@ -84,6 +84,8 @@ pub struct ClientParts {
     /// Setting `upstream.proxy = "environment" | "none"`: whether `HTTP_PROXY`, `HTTPS_PROXY`,
     /// `ALL_PROXY` and `NO_PROXY` are obeyed.
     pub proxy_from_environment: bool,
+    /// Who tells the addresses of host names, and how long they hold.
+    pub names: NameSource,
 }
 
 impl ClientParts {
@@ -131,6 +133,7 @@ pub struct UpstreamHead {
 #[derive(Clone)]
 pub struct HttpClient {
     awc: awc::Client,
+    connector: Connector,
     hosts: Rc<HashMap<ProviderId, HeaderValue>>,
 }
 
@@ -159,12 +162,9 @@ impl HttpClient {
             Some((provider.clone(), host))
         });
         let hosts = Rc::new(hosts.collect());
+        let own = Connector::new(Rc::new(parts.clone()), proxies, exchanges.clone());
         let connector = awc::Connector::new()
-            .connector(Connector::new(
-                Rc::new(parts.clone()),
-                proxies,
-                exchanges.clone(),
-            ))
+            .connector(own.clone())
             .timeout(NEVER)
             .limit(0)
             .conn_keep_alive(parts.keep_alive)
@@ -175,7 +175,11 @@ impl HttpClient {
             .disable_redirects()
             .no_default_headers()
             .finish();
-        Self { awc, hosts }
+        Self {
+            awc,
+            connector: own,
+            hosts,
+        }
     }
 
     /// Sends a request and waits for the head of the answer.
@@ -213,6 +217,7 @@ impl HttpClient {
                 self.ask(uri, headers, body).await
             }
         };
+        self.connector.refresh(&request.provider).await;
         let again = request.body.again();
         let answer = match ask(None, request.body).await {
             Err(error) if classify::is_stale(&error) => {

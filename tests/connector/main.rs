@@ -10,5 +10,6 @@ mod peer;
 mod answers;
 mod connecting;
 mod early;
+mod names;
 mod pool;
 mod proxies;

@@ -9,7 +9,7 @@ use herald::{
     providers::ProviderId,
     upstream::{
         UpstreamError,
-        connector::{memory::MemoryServer, tls::tls_config},
+        connector::{memory::MemoryServer, names::NameSource, tls::tls_config},
         http_client::{
             ClientParts, HttpClient, Transport, UpstreamBody, UpstreamHead, UpstreamRequest,
         },
@@ -82,6 +82,7 @@ pub(crate) fn parts(transport: Transport) -> ClientParts {
         keep_alive: Duration::from_secs(60),
         max_head_bytes: 16 * 1024,
         proxy_from_environment: false,
+        names: NameSource::System,
     }
 }
 
@@ -191,6 +192,13 @@ impl Peer {
             head.push(self.0.read_u8().await.unwrap());
         }
         String::from_utf8(head).unwrap()
+    }
+
+    /// As [`request`](Self::request); `None` where the client has left instead.
+    pub(crate) async fn try_request(&mut self) -> Option<(String, String)> {
+        let first = self.0.read_u8().await.ok()?;
+        let (rest, body) = self.request().await;
+        Some((format!("{}{rest}", char::from(first)), body))
     }
 
     /// Reads a whole request: its head and its body.

@@ -1,10 +1,11 @@
 //! From a host name to a TCP connection.
 
-use std::{io, net::IpAddr, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::net::TcpStream;
 
+use super::names::Names;
 use crate::upstream::error::ConnectError;
 
 /// How long one address is tried alone before the next one joins (RFC 8305 section 5).
@@ -13,8 +14,12 @@ const STAGGER: Duration = Duration::from_millis(250);
 /// Connects to whichever address of `host` answers first; `TCP_NODELAY` is set.
 ///
 /// There is no clock in here: the caller holds one over this and all that follows.
-pub(super) async fn dial(host: &str, port: u16) -> Result<TcpStream, ConnectError> {
-    let addresses = resolve(host, port).await?;
+pub(super) async fn dial(names: &Names, host: &str, port: u16) -> Result<TcpStream, ConnectError> {
+    let addresses = names.addresses(host).await?;
+    let addresses: Vec<_> = addresses
+        .iter()
+        .map(|address| SocketAddr::new(*address, port))
+        .collect();
     race(&addresses, |address| async move {
         let tcp = TcpStream::connect(address).await?;
         // Small writes are the rule here; Nagle's algorithm would hold each for up to 40 ms.
@@ -22,20 +27,6 @@ pub(super) async fn dial(host: &str, port: u16) -> Result<TcpStream, ConnectErro
         Ok(tcp)
     })
     .await
-}
-
-/// The addresses of `host`, which may be one already.
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
-    if let Ok(address) = host.parse::<IpAddr>() {
-        return Ok(vec![SocketAddr::new(address, port)]);
-    }
-    match tokio::net::lookup_host((host, port)).await {
-        Ok(addresses) => Ok(addresses.collect()),
-        Err(error) => {
-            tracing::debug!(host, %error, "name lookup failed");
-            Err(ConnectError::Dns)
-        }
-    }
 }
 
 /// Tries the addresses one after the other, [`STAGGER`] apart or as soon as one fails, and takes
@@ -94,6 +85,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::upstream::connector::names::NameSource;
 
     fn addresses(list: &[&str]) -> Vec<SocketAddr> {
         list.iter().map(|text| text.parse().unwrap()).collect()
@@ -173,26 +165,14 @@ mod tests {
     async fn a_name_without_addresses_is_a_dns_failure() {
         let result: Result<(), _> = race(&[], |_| async { Ok(()) }).await;
         assert_eq!(result, Err(ConnectError::Dns));
-        assert_eq!(
-            resolve("herald-test.invalid", 1).await,
-            Err(ConnectError::Dns)
-        );
-    }
-
-    #[tokio::test]
-    async fn an_address_needs_no_lookup_in_either_family() {
-        assert_eq!(resolve("::1", 7).await, Ok(addresses(&["[::1]:7"])));
-        assert_eq!(
-            resolve("127.0.0.1", 7).await,
-            Ok(addresses(&["127.0.0.1:7"]))
-        );
     }
 
     #[tokio::test]
     async fn a_dialled_connection_has_nagles_algorithm_off() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let tcp = dial("127.0.0.1", port).await.unwrap();
+        let names = Names::new(NameSource::System);
+        let tcp = dial(&names, "127.0.0.1", port).await.unwrap();
         assert!(tcp.nodelay().unwrap());
     }
 }

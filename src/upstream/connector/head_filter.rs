@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::{
     framing::Framing,
     head::{FinalHead, HeadReader},
+    names::NamedAddress,
     reuse::Reuse,
     stream::UpstreamStream,
 };
@@ -53,6 +54,8 @@ pub(crate) struct HeadFilter {
     /// Whether it ends with its first answer, whatever the provider offers.
     serves_once: bool,
     reuse: Reuse,
+    /// Where it goes, if a name led there.
+    address: Option<NamedAddress>,
     exchanges: Alive,
     /// From the first byte of a request to the last of its answer.
     exchange: Option<Living>,
@@ -80,9 +83,20 @@ impl HeadFilter {
             keep_alive: true,
             serves_once: false,
             reuse: Reuse::default(),
+            address: None,
             exchanges,
             exchange: None,
         }
+    }
+
+    /// Has the connection not be used again once the name leads elsewhere.
+    pub(super) fn to(mut self, address: Option<NamedAddress>) -> Self {
+        self.address = address;
+        self
+    }
+
+    fn is_current(&self) -> bool {
+        self.address.as_ref().is_none_or(NamedAddress::is_current)
     }
 
     /// Has the connection end with its first answer.
@@ -227,12 +241,14 @@ impl AsyncRead for HeadFilter {
             this.ready.advance(part);
             return Poll::Ready(Ok(()));
         }
-        match (&this.phase, &mut this.io) {
-            (Phase::Body(_), _) => this.poll_body(cx, buf),
-            // The pool asks whether the connection is still good: bytes or an end say no.
-            (_, Some(io)) if io.is_quiet() => Pin::new(io).poll_read(cx, buf),
-            (_, Some(_)) => Poll::Ready(Ok(())),
-            (_, None) => Poll::Ready(Ok(())),
+        if let Phase::Body(_) = this.phase {
+            return this.poll_body(cx, buf);
+        }
+        // The pool asks whether the connection is still good: bytes or an end say no.
+        let is_current = this.is_current();
+        match &mut this.io {
+            Some(io) if is_current && io.is_quiet() => Pin::new(io).poll_read(cx, buf),
+            _ => Poll::Ready(Ok(())),
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{authority, dial};
+use super::{authority, dial, names::Names};
 use crate::upstream::error::ConnectError;
 
 /// Largest answer to `CONNECT` that is read.
@@ -58,8 +58,15 @@ impl ProxyRules {
     }
 }
 
+/// The proxy's host name or address, IPv6 without brackets.
+pub(super) fn host_of(proxy: &Intercept) -> Option<&str> {
+    let host = proxy.uri().host()?;
+    Some(host.trim_start_matches('[').trim_end_matches(']'))
+}
+
 /// Connects to the proxy and has it connect to `host`.
 pub(super) async fn open_tunnel(
+    names: &Names,
     proxy: &Intercept,
     host: &str,
     port: u16,
@@ -68,13 +75,14 @@ pub(super) async fn open_tunnel(
         tracing::error!(proxy = %proxy.uri(), "only http:// proxies are supported");
         return Err(ConnectError::Proxy);
     }
-    let proxy_host = proxy.uri().host().ok_or(ConnectError::Proxy)?;
-    let proxy_host = proxy_host.trim_start_matches('[').trim_end_matches(']');
+    let proxy_host = host_of(proxy).ok_or(ConnectError::Proxy)?;
     let proxy_port = proxy.uri().port_u16().unwrap_or(80);
-    let mut tcp = dial::dial(proxy_host, proxy_port).await.map_err(|error| {
-        tracing::warn!(proxy = %proxy.uri(), %error, "no connection to the proxy");
-        ConnectError::Proxy
-    })?;
+    let mut tcp = dial::dial(names, proxy_host, proxy_port)
+        .await
+        .map_err(|error| {
+            tracing::warn!(proxy = %proxy.uri(), %error, "no connection to the proxy");
+            ConnectError::Proxy
+        })?;
     let credentials = proxy.basic_auth().map(|value| value.as_bytes());
     request_tunnel(&mut tcp, &authority(host, port), credentials)
         .await
@@ -147,6 +155,7 @@ fn answer_length(bytes: &[u8]) -> Result<Option<usize>, &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upstream::connector::names::NameSource;
 
     async fn tunnel_when_answered(answer: &[u8]) -> Result<(), &'static str> {
         let (mut near, mut far) = tokio::io::duplex(64 * 1024);
@@ -218,7 +227,8 @@ mod tests {
         for url in ["socks5://127.0.0.1:1", "https://127.0.0.1:1"] {
             let rules = ProxyRules::new(url, "");
             let proxy = rules.proxy_for("https", "api.test", 443).unwrap();
-            let result = open_tunnel(&proxy, "api.test", 443).await;
+            let names = Names::new(NameSource::System);
+            let result = open_tunnel(&names, &proxy, "api.test", 443).await;
             assert_eq!(result.map(drop), Err(ConnectError::Proxy), "{url}");
         }
     }

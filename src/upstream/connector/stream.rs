@@ -3,6 +3,7 @@
 use std::{
     io,
     mem::MaybeUninit,
+    net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -26,16 +27,26 @@ pub(crate) enum UpstreamStream {
 }
 
 impl UpstreamStream {
+    fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(tcp) => Some(tcp),
+            Self::Tls(tls) => Some(tls.get_ref().0),
+            Self::Memory(_) => None,
+        }
+    }
+
+    /// The address at the other end, if there is a network between.
+    pub(super) fn peer(&self) -> Option<IpAddr> {
+        let peer = self.tcp()?.peer_addr().ok()?;
+        Some(peer.ip())
+    }
+
     /// Whether the kernel holds nothing for us, neither bytes nor an end.
     ///
     /// Tokio would not know: it looks at a socket only after its reactor has had a turn, which on a
     /// busy worker may be many requests later.
     pub(super) fn is_quiet(&self) -> bool {
-        let tcp = match self {
-            Self::Tcp(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-            Self::Memory(_) => return true,
-        };
+        let Some(tcp) = self.tcp() else { return true };
         let peeked = SockRef::from(tcp).peek(&mut [MaybeUninit::uninit()]);
         peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
