@@ -13,7 +13,14 @@ use std::{
     time::Duration,
 };
 
+use actix_http::{
+    HttpServiceBuilder, Request, Response,
+    body::BoxBody,
+    h1::{ExpectHandler, UpgradeHandler},
+};
+use actix_service::{Service, ServiceFactory};
 use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::settings::ServerSettings;
 
@@ -54,6 +61,27 @@ pub(crate) fn bind_admin(
 /// it also reads whatever is still sent, of any size; who is given the time to stop sending, and how
 /// much is read of it, is [`let_go_of_unread_body`](crate::middleware::let_go_of_unread_body)'s to say.
 pub(crate) const CLOSING: Duration = Duration::from_millis(1);
+
+/// HTTP/1.1 over streams that `HttpServer` does not know, with what [`Gateway::run`](crate::Gateway::run)
+/// asks of it over those that it knows.
+pub(crate) fn http1<T, S>(
+    keep_alive: Duration,
+    request_head: Duration,
+) -> HttpServiceBuilder<T, S, ExpectHandler, UpgradeHandler>
+where
+    S: ServiceFactory<Request, Config = ()>,
+    S::Error: Into<Response<BoxBody>> + 'static,
+    S::InitError: std::fmt::Debug,
+    <S::Service as Service<Request>>::Future: 'static,
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    HttpServiceBuilder::default()
+        .keep_alive(keep_alive)
+        .client_request_timeout(request_head)
+        .client_disconnect_timeout(CLOSING)
+        // With actix's default a client who leaves is not noticed before the next write.
+        .h1_allow_half_closed(false)
+}
 
 /// Kernel send buffer of a connection to the admin listener, in bytes.
 const ADMIN_SEND_BUFFER: usize = 256 << 10;

@@ -10,7 +10,12 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, dev::ServerHandle, web};
+use actix_web::{
+    App, Error, HttpServer,
+    body::MessageBody,
+    dev::{ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse},
+    web,
+};
 use arc_swap::ArcSwap;
 use tokio::{
     sync::watch,
@@ -217,14 +222,7 @@ impl Gateway {
         let address = listener.local_addr()?;
         let admin = admin::bind(self, control)?;
         let gateway = self.clone();
-        let app = move || {
-            App::new()
-                .app_data(web::Data::new(gateway.clone()))
-                .app_data(OwnListener)
-                .configure(routes::configure)
-                .service(routes::unknown_path())
-                .wrap(TracingLogger::<HeraldRootSpan>::new())
-        };
+        let app = move || own_app(&gateway);
         let connections = self.client_connections().clone();
         let server = match listener::tls::acceptor(self) {
             Some(tls) => listener::tls::serve(
@@ -268,6 +266,26 @@ impl Gateway {
 fn named_targets(settings: &VerifiedSettings) -> impl Iterator<Item = (&ProviderId, &str)> {
     let targets = settings.models.iter().flat_map(|model| model.targets());
     targets.map(|target| (&target.provider.id, &*target.upstream_model))
+}
+
+/// The app as Herald serves it where it has the listener for itself.
+pub(crate) fn own_app(
+    gateway: &Gateway,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
+    App::new()
+        .app_data(web::Data::new(gateway.clone()))
+        .app_data(OwnListener)
+        .configure(routes::configure)
+        .service(routes::unknown_path())
+        .wrap(TracingLogger::<HeraldRootSpan>::new())
 }
 
 /// How long clients get to take what is left once their streams were told to end.

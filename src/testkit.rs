@@ -45,6 +45,7 @@
 
 mod certificate;
 mod gate;
+mod memory_gateway;
 mod received;
 mod record;
 mod script;
@@ -54,6 +55,7 @@ mod test_gateway;
 pub use crate::conformance::{chat, messages};
 pub use certificate::TestCertificate;
 pub use gate::Gate;
+pub use memory_gateway::{MemoryClient, MemoryGateway};
 pub use received::ReceivedRequest;
 pub use record::{Departure, Happened, ProviderEvent};
 pub use script::{Framing, Script};

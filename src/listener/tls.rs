@@ -6,7 +6,7 @@
 
 use std::{fmt, io, net::TcpListener, sync::Arc, time::Duration};
 
-use actix_http::{HttpService, Protocol, Request, Response, error::DispatchError};
+use actix_http::{Protocol, Request, Response, error::DispatchError};
 use actix_server::Server;
 use actix_service::{
     IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
@@ -91,13 +91,9 @@ where
         let app = app().into_factory();
         let app = app.map_err(|error| error.into().error_response());
         let connections = connections.clone();
-        let http = HttpService::build()
-            .on_connect_ext(move |_, data| drop(data.insert(connections.enter())))
-            .keep_alive(keep_alive)
-            .client_request_timeout(request_head)
-            .client_disconnect_timeout(super::CLOSING)
-            .h1_allow_half_closed(false)
-            .finish(map_config(app, |()| AppConfig::default()));
+        let http = super::http1(keep_alive, request_head)
+            .on_connect_ext(move |_, data| drop(data.insert(connections.enter())));
+        let http = http.finish(map_config(app, |()| AppConfig::default()));
         let acceptor = acceptor.clone();
         fn_service(move |tcp| accept(acceptor.clone(), tcp, request_head))
             .map_err(DispatchError::Io)
