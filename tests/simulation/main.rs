@@ -14,6 +14,8 @@ mod idle;
 mod leaving;
 mod metadata_event;
 mod opening;
+mod random;
 mod seeds;
 mod slow_reader;
 mod total;
+mod world;

@@ -10,7 +10,6 @@
 
 mod model;
 mod plan;
-mod random;
 mod said;
 
 use std::time::Duration;
@@ -21,9 +20,11 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use self::{
     model::{Expected, Item, expect, expect_patiently},
     plan::{CLIENT_WRITE, Client, Plan},
+};
+use crate::{
+    bench::{Bench, Read, Reply, error_code, settings, simulate},
     random::Random,
 };
-use crate::bench::{Bench, Read, Reply, error_code, settings, simulate};
 
 const SEEDS: u64 = 600;
 

@@ -11,11 +11,8 @@ use herald::{
     testkit::{Framing, Script},
 };
 
-use super::{
-    random::Random,
-    said::{Said, draw_said},
-};
-use crate::bench::secs;
+use super::said::{Said, draw_said};
+use crate::{bench::secs, random::Random};
 
 #[derive(Debug)]
 pub(super) struct Plan {

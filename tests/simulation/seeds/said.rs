@@ -4,7 +4,7 @@ use std::fmt;
 
 use herald::testkit::chat;
 
-use super::random::Random;
+use crate::random::Random;
 
 /// What a provider says at a time.
 pub(super) struct Said {

@@ -1,0 +1,234 @@
+//! One request with all that belongs to it, put together from what both sides saw.
+
+use std::time::Duration;
+
+use super::{
+    client::{Ask, ClientSeen, Exchange, Reads},
+    format::{Format, Provider, format_of},
+    heard::{self, Heard},
+    outcome::Line,
+    plan::Tuning,
+    play::Run,
+    provider::Call,
+    wire::{Answer, AnswerReader, Event},
+};
+
+/// What may pass between two things of one virtual instant: timers count whole milliseconds.
+pub(super) const TICK: Duration = Duration::from_millis(5);
+
+/// One request.
+pub(super) struct Case<'a> {
+    pub(super) run: &'a Run,
+    pub(super) client: &'a ClientSeen,
+    pub(super) ask: &'a Ask,
+    pub(super) exchange: &'a Exchange,
+    pub(super) answer: &'a Answer,
+    /// What the client heard, and the events of a stream.
+    pub(super) heard: Heard,
+    pub(super) events: Vec<Event>,
+    /// What the provider was asked for it, in order.
+    pub(super) calls: Vec<Said<'a>>,
+    /// Its line in the log.
+    pub(super) outcome: Option<&'a Line>,
+}
+
+/// One call, and what its answer says.
+pub(super) struct Said<'a> {
+    pub(super) call: &'a Call,
+    pub(super) answer: Answer,
+    pub(super) format: Format,
+    pub(super) heard: Heard,
+    pub(super) events: Vec<Event>,
+}
+
+/// All requests of a run; those that never reached Herald as a whole head are none.
+pub(super) fn cases(run: &Run) -> Vec<Case<'_>> {
+    let said: Vec<_> = run.calls.iter().map(Said::of).collect();
+    let mut said: Vec<_> = said.into_iter().map(Some).collect();
+    let mut cases = Vec::new();
+    for client in &run.clients {
+        let key = client.plan.key_id();
+        let lines = run.lines.iter().filter(|line| line.is_outcome());
+        let mut lines = lines.filter(|line| line.field("key") == Some(&key));
+        for (ask, exchange) in client.plan.asks.iter().zip(&client.exchanges) {
+            if exchange.head_sent_at.is_none() {
+                continue;
+            }
+            let marker = format!("prompt:{};", ask.marker);
+            let is_of_it = |said: &Option<Said<'_>>| {
+                let body = said.as_ref().map(|said| &said.call.body[..]);
+                body.is_some_and(|body| String::from_utf8_lossy(body).contains(&marker))
+            };
+            let own = said.iter_mut().filter(|said| is_of_it(said));
+            let calls = own.filter_map(Option::take).collect();
+            let answer = exchange.answer();
+            let format = ask.dialect.format();
+            let (heard, events) = if answer.is_stream() {
+                heard::stream(format, answer)
+            } else {
+                let heard = heard::document(format, &answer.body);
+                (heard.unwrap_or_default(), Vec::new())
+            };
+            cases.push(Case {
+                run,
+                client,
+                ask,
+                exchange,
+                answer,
+                heard,
+                events,
+                calls,
+                outcome: lines.next(),
+            });
+        }
+    }
+    cases
+}
+
+impl<'a> Said<'a> {
+    fn of(call: &'a Call) -> Self {
+        let mut reader = AnswerReader::default();
+        for (at, bytes) in &call.written {
+            reader.push(*at, bytes);
+        }
+        if let Some(at) = call.closed_at {
+            reader.end(at);
+        }
+        let answer = reader.answer;
+        let format = format_of(call.path()).unwrap_or(Format::Chat);
+        let (heard, events) = if answer.is_stream() {
+            heard::stream(format, &answer)
+        } else {
+            let heard = heard::document(format, &answer.body);
+            (heard.unwrap_or_default(), Vec::new())
+        };
+        Self {
+            call,
+            answer,
+            format,
+            heard,
+            events,
+        }
+    }
+
+    /// When it was heard that all was said.
+    pub(super) fn ended_at(&self) -> Option<Duration> {
+        let at = self.answer.at(self.heard.ended?);
+        if self.heard.ended_by_bytes || !self.answer.is_stream() {
+            Some(at.max(self.answer.whole_at?))
+        } else {
+            Some(at)
+        }
+    }
+
+    pub(super) fn content_at(&self) -> Option<Duration> {
+        Some(self.answer.at(self.heard.content?))
+    }
+
+    pub(super) fn error_at(&self) -> Option<Duration> {
+        Some(self.answer.at(self.heard.error.as_ref()?.end))
+    }
+
+    pub(super) fn is_success(&self) -> bool {
+        (200..300).contains(&self.answer.status)
+    }
+
+    /// When the call was over for the provider, whoever ended it. A connection whose answer is whole may be
+    /// kept for another.
+    pub(super) fn over_at(&self) -> Option<Duration> {
+        let ended = self.call.left_at.or(self.call.done_at);
+        [ended, self.answer.whole_at].into_iter().flatten().min()
+    }
+
+    pub(super) fn last_written_at(&self) -> Option<Duration> {
+        Some(self.call.written.last()?.0)
+    }
+}
+
+impl Case<'_> {
+    /// Which request it is, for people.
+    pub(super) fn name(&self) -> &str {
+        &self.ask.marker
+    }
+
+    /// The call whose answer the client got.
+    pub(super) fn serving(&self) -> Option<&Said<'_>> {
+        self.calls.last()
+    }
+
+    /// Who was asked for it at last.
+    pub(super) fn provider(&self) -> Provider {
+        let served = self.serving().map(|said| said.call.provider);
+        served.unwrap_or(self.ask.provider)
+    }
+
+    /// When the client left in the midst of it.
+    pub(super) fn left_at(&self) -> Option<Duration> {
+        let left = self.client.left_at?;
+        let is_over = self.answer.whole_at.is_some_and(|whole| whole < left);
+        (!is_over).then_some(left)
+    }
+
+    /// Whether the client took everything as it came, to the end.
+    pub(super) fn is_eager(&self) -> bool {
+        self.client.plan.reads == Reads::Eagerly && self.left_at().is_none()
+    }
+
+    /// Whether the client spoke its format with the provider, byte for byte.
+    pub(super) fn passes(&self) -> bool {
+        self.provider().asked_in(self.ask.dialect) == Some(self.ask.dialect.format())
+    }
+
+    pub(super) fn generation(&self) -> Option<u64> {
+        self.outcome?.field("settings_generation")?.parse().ok()
+    }
+
+    pub(super) fn tuning(&self) -> Option<&Tuning> {
+        Some(self.run.plan.tuning(self.generation()?))
+    }
+
+    pub(super) fn outcome_at(&self) -> Option<Duration> {
+        Some(self.outcome?.at(self.run.began))
+    }
+
+    pub(super) fn outcome_is(&self, outcome: &str) -> bool {
+        let line = self.outcome.and_then(|line| line.field("outcome"));
+        line == Some(outcome)
+    }
+
+    pub(super) fn code(&self) -> Option<&str> {
+        self.outcome?.field("error_code")
+    }
+
+    /// From the request to the last event at the most.
+    pub(super) fn total(&self) -> Option<Duration> {
+        let total = self.tuning()?.total;
+        let asked = self.ask.timeout_ms.map(Duration::from_millis);
+        Some(asked.map_or(total, |asked| asked.min(total)))
+    }
+
+    /// When the head of a stream may go out at the earliest, and must at the latest, as far as the
+    /// provider's side tells. A reason for the end alone may come to nothing in another format.
+    pub(super) fn commit_due(&self) -> Option<(Duration, Duration)> {
+        let said = self.serving()?;
+        if !said.answer.has_head() {
+            return None;
+        }
+        let held = said.answer.head_at + self.tuning()?.hold;
+        let due = |content: Option<Duration>| {
+            let times = [content, said.ended_at()];
+            times.into_iter().flatten().fold(held, Duration::min)
+        };
+        Some((due(said.content_at()), due(self.content_at())))
+    }
+
+    /// When the first content had come that is some in the client's format too.
+    pub(super) fn content_at(&self) -> Option<Duration> {
+        let said = self.serving()?;
+        if self.passes() {
+            said.content_at()
+        } else {
+            Some(said.answer.at(said.heard.begun?))
+        }
+    }
+}
