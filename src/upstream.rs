@@ -11,7 +11,6 @@ pub mod event_stream;
 pub mod hold;
 pub mod http_client;
 pub mod messages;
-mod outlet;
 pub mod request_body;
 pub mod sse_decoder;
 pub mod uncommitted;

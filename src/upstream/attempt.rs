@@ -2,7 +2,7 @@
 
 mod stages;
 
-use std::{pin::pin, rc::Rc, time::Duration};
+use std::{pin::pin, rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use super::{
     call::CallTerms,
     clocks::AnswerClocks,
     document,
-    event_stream::EventStream,
+    event_stream::HeldStream,
     http_client::{UpstreamBody, UpstreamHead, UpstreamRequest},
     messages::{Tally, UpstreamEnd},
     request_body::{RequestBody, SendProgress},
@@ -26,11 +26,11 @@ use super::{
 };
 use crate::{
     completion::TokenUsage,
-    delivery::ClientLeft,
     event_filter::EventFilter,
-    metadata::{Timings, UpstreamMetadata, clean_text},
+    metadata::{FailedAttempt, Timings, UpstreamMetadata, clean_text},
     providers::{self, BadDocument},
     routing::{outliers::AttemptResult, retry, route::Attempt},
+    settings::VerifiedTarget,
     streams::{Phase, StopSignal},
     translation::Losses,
 };
@@ -42,35 +42,35 @@ pub const X_TIMEOUT_MS: HeaderName = HeaderName::from_static("x-timeout-ms");
 const MAX_CONTENT_TYPE: usize = 64;
 
 /// One attempt at one target, under the terms of its call.
+///
+/// It has nothing by which it could reach the client: that is handed to it when it is [`Ready`] to commit.
 pub(super) struct AttemptPlan {
     pub(super) terms: Rc<CallTerms>,
     pub(super) attempt: Attempt,
     pub(super) stop: StopSignal,
+    pub(super) began: Instant,
 }
 
-/// What an attempt came to.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one of a call, and the common end of it needs no box"
-)]
-pub(super) enum Attempted {
-    /// The client was told, or is gone: there is no other.
-    Answered(Answered),
-    /// It failed before the commit, and the client knows nothing of it.
-    Failed(Box<Failure>),
+/// An attempt that has come to its commit.
+pub(super) enum Ready {
+    /// A stream, and what it has said.
+    Stream(Box<HeldStream>),
+    /// A whole document.
+    Document(Box<ReadyDocument>),
 }
 
 /// How a call ended, what passed, and the rest of a body that ended well.
 pub(super) type Answered = (UpstreamEnd, Tally, Option<UpstreamBody>);
 
-/// An attempt that failed before the commit, and what another one needs.
+/// An attempt that failed before the commit.
 pub(super) struct Failure {
-    pub(super) uncommitted: Uncommitted,
+    pub(super) target: Arc<VerifiedTarget>,
     /// `None` where no answer came.
     pub(super) head: Option<UpstreamHead>,
     pub(super) timings: Timings,
     pub(super) tally: Tally,
     pub(super) error: UpstreamError,
+    pub(super) took: Duration,
 }
 
 /// An answer whose head is in.
@@ -81,7 +81,13 @@ pub(super) struct Opened {
     pub(super) head_at: Instant,
 }
 
-/// A whole answer as the client gets it.
+/// A whole answer as the client gets it, and the end of its body.
+pub(super) struct ReadyDocument {
+    plan: AttemptPlan,
+    opened: Opened,
+    document: Document,
+}
+
 struct Document {
     text: Bytes,
     /// What it took, if it tells.
@@ -91,72 +97,67 @@ struct Document {
 }
 
 impl AttemptPlan {
-    /// Runs the attempt to its end.
-    pub(super) async fn run(mut self, uncommitted: Uncommitted) -> Attempted {
+    pub(super) fn new(terms: &Rc<CallTerms>, attempt: Attempt, stop: &StopSignal) -> Self {
+        Self {
+            terms: Rc::clone(terms),
+            attempt,
+            stop: stop.clone(),
+            began: Instant::now(),
+        }
+    }
+
+    /// Runs the attempt up to its commit.
+    pub(super) async fn ready(mut self) -> Result<Ready, Box<Failure>> {
         let mut stop = self.stop.clone();
         let opened = tokio::select! {
             biased;
-            () = uncommitted.client().client_left() => return client_left(),
             reason = stop.stopped() => Err(reason),
             opened = self.open() => opened,
         };
         self.attempt.waiting = None;
         let mut opened = match opened {
             Ok(opened) => opened,
-            Err(error) => return self.failed(uncommitted, None, Timings::default(), error),
+            Err(error) => return Err(self.failed(None, Timings::default(), error)),
         };
         self.terms.stream.reach(Phase::Held);
         if self.terms.request.stream && is_event_stream(&opened.head) {
-            return EventStream::new(self, opened, uncommitted).relay().await;
+            let held = HeldStream::new(self, opened).ready().await?;
+            return Ok(Ready::Stream(held));
         }
-        let answered = tokio::select! {
+        let document = tokio::select! {
             biased;
-            () = uncommitted.client().client_left() => return client_left(),
             reason = stop.stopped() => Err(reason),
-            answered = self.read_whole(&mut opened) => answered,
+            document = self.read_whole(&mut opened) => document,
         };
-        let Opened {
-            head,
-            body,
-            timings,
-            ..
-        } = opened;
-        let Document { text, usage, lost } = match answered {
-            Ok(document) => document,
-            Err(error) => return self.failed(uncommitted, Some(head), timings, error),
-        };
-        let lost_parts = lost.names().len();
-        self.note_result(AttemptResult::Succeeded);
-        let target = self.attempt.target;
-        let metadata = UpstreamMetadata::document(target, head, timings, text, lost);
-        match uncommitted.announce(metadata).await {
-            Ok(_) => {
-                let tally = Tally {
-                    usage,
-                    lost_parts,
-                    ..Tally::default()
-                };
-                Attempted::Answered((UpstreamEnd::Completed, tally, Some(body)))
+        match document {
+            Ok(document) => {
+                self.note_result(AttemptResult::Succeeded);
+                Ok(Ready::Document(Box::new(ReadyDocument {
+                    plan: self,
+                    opened,
+                    document,
+                })))
             }
-            Err(ClientLeft) => client_left(),
+            Err(error) => Err(self.failed(Some(opened.head), opened.timings, error)),
         }
     }
 
-    fn failed(
+    /// Makes an end of it.
+    pub(super) fn failed(
         mut self,
-        uncommitted: Uncommitted,
         head: Option<UpstreamHead>,
         timings: Timings,
         error: UpstreamError,
-    ) -> Attempted {
+    ) -> Box<Failure> {
         self.note_failure(&error);
-        Attempted::Failed(Box::new(Failure {
-            uncommitted,
+        Box::new(Failure {
+            target: self.attempt.target,
             head,
             timings,
             tally: Tally::default(),
             error,
-        }))
+            took: self.began.elapsed(),
+        })
     }
 
     /// Notes what came of it, where that speaks of the target.
@@ -284,8 +285,54 @@ impl AttemptPlan {
     }
 }
 
-fn client_left() -> Attempted {
-    Attempted::Answered((UpstreamEnd::ClientLeft, Tally::default(), None))
+impl Failure {
+    /// What is told of it where another attempt follows.
+    pub(super) fn as_failed_attempt(&self) -> FailedAttempt {
+        FailedAttempt {
+            target: Arc::clone(&self.target),
+            received: self.head.as_ref().map(|head| head.status.as_u16()),
+            error: self.error.clone(),
+            took: self.took,
+        }
+    }
+}
+
+impl Ready {
+    /// Commits, and serves to the end.
+    pub(super) async fn serve(self, uncommitted: Uncommitted) -> Answered {
+        match self {
+            Self::Stream(stream) => stream.serve(uncommitted).await,
+            Self::Document(document) => document.serve(uncommitted).await,
+        }
+    }
+}
+
+impl ReadyDocument {
+    async fn serve(self, uncommitted: Uncommitted) -> Answered {
+        let Self {
+            plan,
+            opened,
+            document: Document { text, usage, lost },
+        } = self;
+        let lost_parts = lost.names().len();
+        let target = plan.attempt.target;
+        let Opened {
+            head,
+            timings,
+            body,
+            ..
+        } = opened;
+        let metadata = UpstreamMetadata::document(target, head, timings, text, lost);
+        if uncommitted.announce(metadata).await.is_err() {
+            return (UpstreamEnd::ClientLeft, Tally::default(), None);
+        }
+        let tally = Tally {
+            usage,
+            lost_parts,
+            ..Tally::default()
+        };
+        (UpstreamEnd::Completed, tally, Some(body))
+    }
 }
 
 /// What a gateway behind this one is told of the time that is left: a tenth less, though no more than

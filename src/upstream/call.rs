@@ -1,12 +1,12 @@
 //! One call: an attempt, and others after it as long as the client has been told nothing.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, sync::Arc};
 
 use actix::Recipient;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    attempt::{Answered, AttemptPlan, Attempted, Failure},
+    attempt::{Answered, AttemptPlan, Failure},
     clocks::ClockLengths,
     document,
     http_client::HttpClient,
@@ -17,9 +17,9 @@ use crate::{
     completion::CompletionRequest,
     delivery::ClientLeft,
     dialects::Dialect,
-    metadata::{FailedAttempt, UpstreamMetadata},
+    metadata::UpstreamMetadata,
     routing::route::Attempt,
-    settings::{VerifiedSettings, VerifiedTarget},
+    settings::VerifiedSettings,
     streams::{OpenStream, Phase, StopSignal},
 };
 
@@ -94,60 +94,55 @@ impl Call {
         let terms = Rc::new(terms);
         let mut attempt = first;
         loop {
-            let (target, began) = (Arc::clone(&attempt.target), Instant::now());
-            let plan = AttemptPlan {
-                terms: Rc::clone(&terms),
-                attempt,
-                stop: stop.clone(),
+            let plan = AttemptPlan::new(&terms, attempt, &stop);
+            let client = uncommitted.announcer.client();
+            let ready = tokio::select! {
+                biased;
+                () = client.client_left() => return client_left(),
+                ready = plan.ready() => ready,
             };
-            let mut failure = match plan.run(uncommitted).await {
-                Attempted::Answered(answered) => return answered,
-                Attempted::Failed(failure) => *failure,
+            let mut failure = match ready {
+                Ok(ready) => return ready.serve(uncommitted).await,
+                Err(failure) => failure,
             };
-            let Some((next, wait)) = another(&terms, &mut failure) else {
-                return tell(target, failure).await;
+            let left = terms.total_at().saturating_duration_since(Instant::now());
+            let route = &mut uncommitted.route;
+            let Some((next, wait)) = route.after(&failure.error, left) else {
+                return tell(uncommitted, *failure).await;
             };
-            let failed = FailedAttempt {
-                target: Arc::clone(&target),
-                received: failure.head.as_ref().map(|head| head.status.as_u16()),
-                error: failure.error.clone(),
-                took: began.elapsed(),
-            };
-            failure.uncommitted.route.note_failed(failed);
-            terms.stream.note_provider(next.target.provider.id.as_str());
+            route.note_failed(failure.as_failed_attempt());
+            let provider = next.target.provider.id.as_str();
+            terms.stream.note_provider(provider);
             terms.stream.reach(Phase::AwaitingHead);
             if !wait.is_zero() {
                 tokio::select! {
                     biased;
-                    () = failure.uncommitted.client().client_left() => {
-                        return (UpstreamEnd::ClientLeft, Tally::default(), None);
-                    }
+                    () = client.client_left() => return client_left(),
                     reason = stop.stopped() => {
                         failure.error = reason;
-                        return tell(target, failure).await;
+                        return tell(uncommitted, *failure).await;
                     }
                     () = sleep(wait) => {}
                 }
             }
-            (attempt, uncommitted) = (next, failure.uncommitted);
+            attempt = next;
         }
     }
 }
 
-/// The next attempt, and how long to wait for it: if the rules allow one, and the call's time does.
-fn another(terms: &CallTerms, failure: &mut Failure) -> Option<(Attempt, Duration)> {
-    let left = terms.total_at().saturating_duration_since(Instant::now());
-    failure.uncommitted.route.after(&failure.error, left)
+fn client_left() -> Answered {
+    (UpstreamEnd::ClientLeft, Tally::default(), None)
 }
 
 /// Tells the client of the attempt that was the last.
-async fn tell(target: Arc<VerifiedTarget>, failure: Failure) -> Answered {
+async fn tell(uncommitted: Uncommitted, failure: Failure) -> Answered {
     let Failure {
-        uncommitted,
+        target,
         head,
         timings,
         tally,
         error,
+        ..
     } = failure;
     let metadata = UpstreamMetadata::failed(target, head, timings, error.clone());
     match uncommitted.announce(metadata).await {

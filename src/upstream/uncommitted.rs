@@ -1,18 +1,15 @@
 //! What a call has as long as nothing has gone to the client.
 
 use super::announcer::{Announcer, EventSender};
-use crate::{
-    delivery::{ClientLeft, DeliverySender},
-    metadata::UpstreamMetadata,
-    routing::route::Route,
-};
+use crate::{delivery::ClientLeft, metadata::UpstreamMetadata, routing::route::Route};
 
 /// The right to tell the client, and the way to other targets.
 ///
-/// Both go with the commit, which takes this whole: after it there is no route that another attempt
-/// could take, and the prompt that only such an attempt would need is let go.
+/// It stays with the call, and goes to the one attempt that commits, which takes it whole: so no two can,
+/// and after it there is no route that another attempt could take. The prompt that only such an attempt
+/// would need is let go.
 pub struct Uncommitted {
-    announcer: Announcer,
+    pub(super) announcer: Announcer,
     /// The targets that are left.
     pub(super) route: Route,
 }
@@ -35,10 +32,5 @@ impl Uncommitted {
     ) -> Result<EventSender, ClientLeft> {
         drop(self.route);
         self.announcer.announce(metadata).await
-    }
-
-    /// What tells of the client's leaving.
-    pub(super) fn client(&self) -> &DeliverySender {
-        self.announcer.client()
     }
 }
