@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    diagnostics::Problems,
     schema::between,
     units::{Size, Time},
 };
@@ -102,6 +103,10 @@ pub(super) struct StreamSection {
     held_events: u64,
     #[schemars(transform = between("1KiB", "64MiB"))]
     held_bytes: Size,
+    #[schemars(range(min = 0, max = 4096))]
+    buffer_events: u64,
+    #[schemars(transform = between("0s", "1m"))]
+    buffer: Time,
 }
 
 /// Bounds on what waits between a provider and a client. Settings `[stream]`.
@@ -116,15 +121,30 @@ pub struct StreamBounds {
     pub held_events: usize,
     /// The same in bytes. Setting `stream.held_bytes`, default 256 KiB.
     pub held_bytes: usize,
+    /// How many content events commit, not more than `held_events`; 0 for no such count. Setting
+    /// `stream.buffer_events`, default 0.
+    pub buffer_events: usize,
+    /// How long content is held from its first event on; zero for not at all. Setting `stream.buffer`,
+    /// default zero.
+    pub buffer: Duration,
 }
 
 impl StreamSection {
-    pub(super) fn verified(&self) -> StreamBounds {
+    pub(super) fn verify(&self, problems: &mut Problems<'_>) -> StreamBounds {
+        if self.buffer_events > self.held_events {
+            let most = self.held_events;
+            let key = "stream.buffer_events";
+            let problem =
+                format!("is more than stream.held_events ({most}), which are never passed");
+            problems.at(key, problem);
+        }
         StreamBounds {
             queue_events: usize::try_from(self.queue_events).unwrap_or(usize::MAX),
             queue_bytes: self.queue_bytes.bytes(),
             held_events: usize::try_from(self.held_events).unwrap_or(usize::MAX),
             held_bytes: self.held_bytes.bytes(),
+            buffer_events: usize::try_from(self.buffer_events).unwrap_or(usize::MAX),
+            buffer: self.buffer.0,
         }
     }
 }

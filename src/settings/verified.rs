@@ -155,7 +155,7 @@ impl Sections {
             clocks,
             heartbeat,
             upstream: self.upstream.verified(),
-            stream: self.stream.verified(),
+            stream: self.stream.verify(problems),
             attempts: self.attempts.verify(problems),
             proxy_name: self.metadata.proxy_name(),
             retry_after,

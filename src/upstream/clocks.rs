@@ -106,7 +106,8 @@ pub struct AnswerClocks {
     total_at: Instant,
     head_at: Instant,
     heard_at: Instant,
-    is_committed: bool,
+    /// When the head is committed whatever has come; `None` once it is.
+    commit_at: Option<Instant>,
     has_content: bool,
 }
 
@@ -120,7 +121,7 @@ impl AnswerClocks {
             total_at,
             head_at,
             heard_at: head_at,
-            is_committed: false,
+            commit_at: Some(head_at + lengths.hold),
             has_content: false,
         }
     }
@@ -129,7 +130,7 @@ impl AnswerClocks {
     #[must_use]
     pub fn start_document(lengths: ClockLengths, head_at: Instant, total_at: Instant) -> Self {
         Self {
-            is_committed: true,
+            commit_at: None,
             has_content: true,
             ..Self::start(lengths, head_at, total_at)
         }
@@ -146,14 +147,18 @@ impl AnswerClocks {
         self.head_at += length;
     }
 
-    /// The first content event came: `first_event` stops.
-    pub fn content(&mut self) {
+    /// The first content event came: `first_event` stops. If it is held, then for `buffer` from now on, in
+    /// the place of `hold`; zero leaves that as it is.
+    pub fn content(&mut self, now: Instant, buffer: Duration) {
         self.has_content = true;
+        if !buffer.is_zero() {
+            self.commit_at = self.commit_at.map(|_| now + buffer);
+        }
     }
 
     /// The head was committed: `hold` stops.
     pub fn committed(&mut self) {
-        self.is_committed = true;
+        self.commit_at = None;
     }
 
     /// The error that tells of a clock that ran out.
@@ -184,8 +189,8 @@ impl AnswerClocks {
                 Due::Expired(Clock::FirstEvent),
             );
         }
-        if !self.is_committed {
-            consider(self.head_at + self.lengths.hold, Due::Commit);
+        if let Some(at) = self.commit_at {
+            consider(at, Due::Commit);
         }
         next
     }
@@ -226,6 +231,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn content_that_is_held_commits_after_its_buffer_and_not_after_hold() {
+        let (buffer, part) = (Duration::from_secs(3), Duration::from_millis(100));
+        let mut clocks = start();
+        tokio::time::advance(part).await;
+        clocks.content(Instant::now(), buffer);
+        assert_eq!(wait(&clocks).await, (Due::Commit, buffer));
+        let mut clocks = start();
+        tokio::time::advance(part).await;
+        clocks.content(Instant::now(), Duration::ZERO);
+        assert_eq!(wait(&clocks).await, (Due::Commit, LENGTHS.hold - part));
+        clocks.committed();
+        clocks.content(Instant::now(), buffer);
+        assert_ne!(clocks.next().1, Due::Commit);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn with_no_hold_the_commit_is_due_at_the_head() {
         let lengths = ClockLengths {
             hold: Duration::ZERO,
@@ -259,7 +280,7 @@ mod tests {
             wait(&clocks).await,
             (Due::Expired(Clock::FirstEvent), Duration::from_secs(10))
         );
-        clocks.content();
+        clocks.content(Instant::now(), Duration::ZERO);
         assert_eq!(clocks.next().1, Due::Expired(Clock::Idle));
     }
 
@@ -267,7 +288,7 @@ mod tests {
     async fn nothing_outlasts_the_total() {
         let mut clocks = start();
         clocks.committed();
-        clocks.content();
+        clocks.content(Instant::now(), Duration::ZERO);
         tokio::time::advance(Duration::from_secs(90)).await;
         clocks.heard(Instant::now());
         assert_eq!(

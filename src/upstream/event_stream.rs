@@ -43,6 +43,8 @@ struct Intake {
     clocks: AnswerClocks,
     timer: Pin<Box<Sleep>>,
     has_content: bool,
+    /// Whether the target was told to have done well.
+    is_proven: bool,
     tally: Tally,
     /// Who speaks in the events, where another Herald was asked.
     behind: Option<UpstreamReport>,
@@ -103,6 +105,7 @@ impl Intake {
             behind: NextHop::read(&attempt.target.provider, &head.headers)
                 .and_then(|hop| hop.origin_of_event()),
             has_content: false,
+            is_proven: false,
             tally: Tally::default(),
             body: Some(body),
             clocks,
@@ -197,19 +200,25 @@ impl Intake {
 
     fn note_content(&mut self) {
         if !self.has_content {
+            let now = Instant::now();
             self.has_content = true;
-            self.clocks.content();
+            self.clocks
+                .content(now, self.plan.terms.settings.stream.buffer);
+            self.tally.time_to_first_event = Some(now - self.plan.terms.started);
+        }
+    }
+
+    /// Notes that the target serves: once there is no way back, with content or at the end.
+    fn note_success(&mut self) {
+        if !self.is_proven {
+            self.is_proven = true;
             self.plan.note_result(AttemptResult::Succeeded);
-            self.tally.time_to_first_event = Some(Instant::now() - self.plan.terms.started);
         }
     }
 
     /// The last events, now that the provider has said all, with a marker or without one. What is
     /// translated ends in the client's own way; else its marker passes, and none is made up.
     fn last(&mut self, marker: Option<SseEvent>) -> Written {
-        if !self.has_content {
-            self.plan.note_result(AttemptResult::Succeeded);
-        }
         match &mut self.plan.attempt.translation {
             None => Written::One(marker.map(|marker| self.filter.apply_to_end(marker))),
             Some(translation) => Written::Many(translation.end().into_iter()),

@@ -13,6 +13,7 @@ mod anthropic_provider;
 mod anthropic_translated;
 mod attempts;
 mod bounds;
+mod buffer;
 mod cancel;
 mod chat_completions;
 mod clocks;

@@ -129,6 +129,7 @@ impl Bench {
             status,
             content_type: header("content-type").unwrap(),
             upstream_status: header("x-upstream-status"),
+            time_to_first_token: header("x-upstream-time-to-first-token"),
             at: self.now(),
             began: self.began,
             body: RefCell::new(Box::pin(response.into_body())),
@@ -153,6 +154,7 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) content_type: String,
     pub(crate) upstream_status: Option<String>,
+    pub(crate) time_to_first_token: Option<String>,
     /// When the head was there.
     pub(crate) at: Duration,
     began: Instant,

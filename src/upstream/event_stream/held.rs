@@ -29,13 +29,13 @@ pub(in crate::upstream) struct HeldStream {
 impl HeldStream {
     /// A stream whose head is in.
     pub(in crate::upstream) fn new(plan: AttemptPlan, opened: Opened) -> Box<Self> {
-        let bounds = plan.terms.settings.stream;
+        let events = HeldEvents::new(&plan.terms.settings.stream);
         let (intake, head, timings) = Intake::new(plan, opened);
         Box::new(Self {
             intake,
             head,
             timings,
-            events: HeldEvents::new(bounds.held_events, bounds.held_bytes),
+            events,
             is_over: false,
         })
     }
@@ -45,6 +45,9 @@ impl HeldStream {
         match self.hold().await {
             Ok(ended) => {
                 self.intake.tally.hold = Some(ended);
+                if self.intake.has_content || self.is_over {
+                    self.intake.note_success();
+                }
                 Ok(self)
             }
             Err(error) => Err(self.failed(error)),
@@ -56,12 +59,13 @@ impl HeldStream {
             while let Some(event) = self.intake.next_event()? {
                 match self.intake.meaning(event)? {
                     Meaning::Events { events, is_content } => {
+                        let is_enough = is_content && self.events.note_content();
                         let mut ended = None;
                         for event in events {
                             if self.events.keep(event) {
                                 ended = Some(HoldEnd::Bounds);
                             }
-                            if is_content {
+                            if is_enough {
                                 ended = Some(HoldEnd::Event);
                             }
                         }

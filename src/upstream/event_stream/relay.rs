@@ -127,7 +127,10 @@ impl Relay {
 
     async fn pass(&mut self, event: CompletionEvent) -> Result<Flow, Stop> {
         match self.intake.meaning(event)? {
-            Meaning::Events { events, .. } => {
+            Meaning::Events { events, is_content } => {
+                if is_content {
+                    self.intake.note_success();
+                }
                 for event in events {
                     self.send(event).await?;
                 }
@@ -142,6 +145,7 @@ impl Relay {
     }
 
     async fn end(&mut self, marker: Option<SseEvent>) -> Result<(), Stop> {
+        self.intake.note_success();
         for event in self.intake.last(marker) {
             self.send(event).await?;
         }
