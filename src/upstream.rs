@@ -53,7 +53,8 @@ impl Actor for UpstreamActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let call = self.call.take().expect("an actor is started once");
-        let run = call.run().instrument(self.span.clone());
+        // Boxed before it is wrapped: each layer around it would move its kilobytes once more.
+        let run = Box::pin(call.run()).instrument(self.span.clone());
         ctx.spawn(run.into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }
