@@ -1,144 +1,21 @@
 //! The way from the event pump to the client's body, and the report of how far it was taken.
 
+mod channel;
+
 use std::{
     fmt,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use actix_web_lab::sse;
 use futures_util::Stream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::oneshot;
 
-/// What passes through the bounded channel of one request.
-pub enum Delivery {
-    /// One event, with the room that it takes up until the body has it.
-    Event(sse::Event, OwnedSemaphorePermit),
-    /// All has been said.
-    End,
-}
-
-/// Tells nothing of an event: it may be a completion.
-impl fmt::Debug for Delivery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Event(..) => "Event",
-            Self::End => "End",
-        })
-    }
-}
-
-/// The client left: nobody takes what is delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ClientLeft;
-
-/// The provider's end of the channel: bounded in events and in bytes.
-#[derive(Clone, Debug)]
-pub struct DeliverySender {
-    deliveries: mpsc::Sender<Delivery>,
-    room: Arc<Semaphore>,
-    bytes: u32,
-}
-
-/// A channel for `events` events of `bytes` bytes in all (settings `stream.queue_events` and
-/// `stream.queue_bytes`). An event larger than all the room passes alone.
-#[must_use]
-pub fn channel(events: usize, bytes: usize) -> (DeliverySender, mpsc::Receiver<Delivery>) {
-    let (deliveries, delivered) = mpsc::channel(events);
-    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-    let room = Arc::new(Semaphore::new(bytes as usize));
-    let sender = DeliverySender {
-        deliveries,
-        room,
-        bytes,
-    };
-    (sender, delivered)
-}
-
-impl DeliverySender {
-    /// Hands over an event of `size` bytes; waits while there is no room.
-    ///
-    /// # Errors
-    /// The client left.
-    ///
-    /// # Cancel safety
-    /// Dropped before it is ready, the event is lost.
-    pub async fn send(&self, event: sse::Event, size: usize) -> Result<(), ClientLeft> {
-        let size = u32::try_from(size).unwrap_or(u32::MAX).min(self.bytes);
-        // A body that is dropped gives back all room, so that this does not outlast it.
-        let permit = Arc::clone(&self.room).acquire_many_owned(size).await;
-        let delivery = Delivery::Event(event, permit.map_err(|_| ClientLeft)?);
-        self.deliveries.send(delivery).await.map_err(|_| ClientLeft)
-    }
-
-    /// Says that all has been said.
-    ///
-    /// # Errors
-    /// The client left.
-    pub async fn end(&self) -> Result<(), ClientLeft> {
-        self.deliveries
-            .send(Delivery::End)
-            .await
-            .map_err(|_| ClientLeft)
-    }
-
-    /// What tells how much waits in the channel.
-    #[must_use]
-    pub fn gauge(&self) -> QueueGauge {
-        QueueGauge {
-            deliveries: self.deliveries.downgrade(),
-            room: Arc::clone(&self.room),
-            bytes: self.bytes,
-        }
-    }
-
-    /// Whether the client has left.
-    #[must_use]
-    pub fn client_has_left(&self) -> bool {
-        self.deliveries.is_closed()
-    }
-
-    /// Resolves when the client leaves. The channel's far end is owned by whatever currently answers
-    /// the client, first the handler and then the body, so its end is the client's in every phase.
-    ///
-    /// # Cancel safety
-    /// Holds no state.
-    pub async fn client_left(&self) {
-        self.deliveries.closed().await;
-    }
-}
-
-/// Tells how much waits in a channel, and keeps nothing of it open.
-#[derive(Debug)]
-pub struct QueueGauge {
-    deliveries: mpsc::WeakSender<Delivery>,
-    room: Arc<Semaphore>,
-    bytes: u32,
-}
-
-/// How much waits in a channel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct QueueDepth {
-    /// Events.
-    pub events: usize,
-    /// Their bytes, and those of an event that waits for room.
-    pub bytes: usize,
-}
-
-impl QueueGauge {
-    /// How much waits now; nothing once the pump is done with the channel.
-    #[must_use]
-    pub fn depth(&self) -> QueueDepth {
-        let Some(deliveries) = self.deliveries.upgrade() else {
-            return QueueDepth::default();
-        };
-        QueueDepth {
-            events: deliveries.max_capacity() - deliveries.capacity(),
-            bytes: self.bytes as usize - self.room.available_permits(),
-        }
-    }
-}
+use channel::Taken;
+pub use channel::{
+    ClientLeft, DeliveryReceiver, DeliverySender, QueueDepth, QueueGauge, Sending, channel,
+};
 
 /// How far the client took a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +24,7 @@ pub struct DeliveryReport {
     pub is_whole: bool,
 }
 
-/// The channel ended without [`Delivery::End`]: nobody vouches for what was sent.
+/// The channel ended and nobody said so: nobody vouches for what was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the stream broke off")]
 pub struct BrokenOff;
@@ -156,14 +33,14 @@ pub struct BrokenOff;
 ///
 /// Dropping it, which actix does when the client leaves, closes the channel and so ends the call.
 pub struct DeliveryStream {
-    events: mpsc::Receiver<Delivery>,
+    events: DeliveryReceiver,
     report: Option<oneshot::Sender<DeliveryReport>>,
 }
 
 impl DeliveryStream {
     /// Reports to `report` when the end is reached or the stream is dropped before.
     #[must_use]
-    pub fn new(events: mpsc::Receiver<Delivery>, report: oneshot::Sender<DeliveryReport>) -> Self {
+    pub fn new(events: DeliveryReceiver, report: oneshot::Sender<DeliveryReport>) -> Self {
         Self {
             events,
             report: Some(report),
@@ -185,13 +62,13 @@ impl Stream for DeliveryStream {
         if self.report.is_none() {
             return Poll::Ready(None);
         }
-        match ready!(self.events.poll_recv(cx)) {
-            Some(Delivery::Event(event, _)) => Poll::Ready(Some(Ok(event))),
-            Some(Delivery::End) => {
+        match ready!(self.events.poll_take(cx)) {
+            Taken::Event(event) => Poll::Ready(Some(Ok(event))),
+            Taken::End => {
                 self.report(true);
                 Poll::Ready(None)
             }
-            None => {
+            Taken::BrokenOff => {
                 // An error makes actix drop the connection without the last chunk, so that no
                 // client takes this for an end.
                 self.report(false);
@@ -215,7 +92,14 @@ impl fmt::Debug for DeliveryStream {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
+    use std::{
+        pin::pin,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering::Relaxed},
+        },
+        task::{Wake, Waker},
+    };
 
     use futures_util::{StreamExt, future::poll_immediate};
 
@@ -308,5 +192,31 @@ mod tests {
         assert_eq!(poll_immediate(&mut second).await, None);
         drop(stream);
         assert_eq!(second.await, Err(ClientLeft));
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Counted(AtomicUsize);
+
+    impl Wake for Counted {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[actix_web::test]
+    async fn an_event_that_is_taken_wakes_nobody_who_only_waits_for_the_client_to_leave() {
+        let (sender, mut stream, _reported) = started();
+        let counted = Arc::<Counted>::default();
+        let waker = Waker::from(Arc::clone(&counted));
+        let mut left = pin!(sender.client_left());
+        let mut poll = || left.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(poll().is_pending());
+        sender.send(event("a"), 1).await.unwrap();
+        assert!(stream.next().await.unwrap().is_ok());
+        assert_eq!(counted.0.load(Relaxed), 0);
+        drop(stream);
+        assert_eq!(counted.0.load(Relaxed), 1);
+        assert!(poll().is_ready());
     }
 }

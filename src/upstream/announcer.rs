@@ -4,7 +4,7 @@ use actix::Recipient;
 use actix_web_lab::sse;
 
 use crate::{
-    delivery::{ClientLeft, DeliverySender},
+    delivery::{ClientLeft, DeliverySender, Sending},
     metadata::UpstreamMetadata,
     upstream::sse_decoder::SseEvent,
 };
@@ -61,9 +61,9 @@ impl EventSender {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, the event is lost.
-    pub async fn send(&self, event: SseEvent) -> Result<(), ClientLeft> {
+    pub fn send(&self, event: SseEvent) -> Sending<'_> {
         let size = event.size();
-        self.deliveries.send(event_for_client(event), size).await
+        self.deliveries.send(event_for_client(event), size)
     }
 
     /// Says that all has been said. Without it the client's connection is broken off, so that an end
