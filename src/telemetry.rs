@@ -2,6 +2,7 @@
 
 pub mod colours;
 mod finished_request;
+mod json_lines;
 pub mod metrics;
 pub mod request_record;
 pub mod subscriber;

@@ -7,7 +7,10 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::colours::has_colours;
+use super::{
+    colours::has_colours,
+    json_lines::{JsonLines, JsonMembers},
+};
 use crate::settings::{LogFormat, LogSettings};
 
 /// What dependencies say, below the level where it repeats bytes of a request or an answer, whatever
@@ -46,10 +49,7 @@ pub fn init(log: &LogSettings) -> Result<LogFilter, Box<dyn std::error::Error + 
         let pretty = pretty.with_ansi(has_colours(&io::stderr()));
         registry.with(pretty.with_writer(io::stderr)).try_init()?;
     } else {
-        let json = fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_span_list(false);
+        let json = fmt::layer().fmt_fields(JsonMembers).event_format(JsonLines);
         registry.with(json.with_writer(io::stderr)).try_init()?;
     }
     Ok(LogFilter(handle))
