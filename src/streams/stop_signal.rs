@@ -1,15 +1,20 @@
 //! What tells a call that it must end although its provider and its client go on.
 
+use std::fmt;
+
+use futures_util::future::LocalBoxFuture;
 use tokio::sync::watch;
 
 use super::OpenStream;
 use crate::{drain::Draining, upstream::UpstreamError};
 
 /// Watches for the end of the gateway, and for an operator who ends this one stream.
-#[derive(Clone, Debug)]
 pub struct StopSignal {
     draining: Draining,
     cancelled: watch::Receiver<bool>,
+    /// What waits for either. Kept, because whoever waits for bytes too begins to wait anew with each of
+    /// them, and to ask two watches anew costs as much as to pass an event.
+    waiting: Option<LocalBoxFuture<'static, UpstreamError>>,
 }
 
 impl StopSignal {
@@ -19,6 +24,7 @@ impl StopSignal {
         Self {
             draining,
             cancelled: stream.cancelled.subscribe(),
+            waiting: None,
         }
     }
 
@@ -36,11 +42,35 @@ impl StopSignal {
     /// # Cancel safety
     /// Holds no state.
     pub async fn stopped(&mut self) -> UpstreamError {
-        tokio::select! {
-            biased;
-            true = is_cancelled(&mut self.cancelled) => UpstreamError::Cancelled,
-            () = self.draining.ended() => UpstreamError::Draining,
+        let waiting = self.waiting.get_or_insert_with(|| {
+            let (mut draining, mut cancelled) = (self.draining.clone(), self.cancelled.clone());
+            Box::pin(async move {
+                tokio::select! {
+                    biased;
+                    true = is_cancelled(&mut cancelled) => UpstreamError::Cancelled,
+                    () = draining.ended() => UpstreamError::Draining,
+                }
+            })
+        });
+        let reason = waiting.await;
+        self.waiting = None;
+        reason
+    }
+}
+
+impl Clone for StopSignal {
+    fn clone(&self) -> Self {
+        Self {
+            draining: self.draining.clone(),
+            cancelled: self.cancelled.clone(),
+            waiting: None,
         }
+    }
+}
+
+impl fmt::Debug for StopSignal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StopSignal").finish_non_exhaustive()
     }
 }
 
