@@ -29,7 +29,9 @@ pub struct SseBody {
 
 struct Heartbeat {
     every: Duration,
-    wrote_at: Instant,
+    /// Whether something was written since the last silence began: an event reads no clock.
+    has_written: bool,
+    silent_since: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
@@ -41,7 +43,8 @@ impl SseBody {
             let now = Instant::now();
             Heartbeat {
                 every,
-                wrote_at: now,
+                has_written: false,
+                silent_since: now,
                 timer: Box::pin(sleep_until(now + every)),
             }
         });
@@ -62,13 +65,16 @@ impl SseBody {
 impl Heartbeat {
     /// Ready when nothing was written for as long as it takes.
     fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if std::mem::take(&mut self.has_written) {
+            self.silent_since = Instant::now();
+        }
         while self.timer.as_mut().poll(cx).is_ready() {
-            // Events do not touch the timer, they only note when they passed; so it fires early on a
+            // Events do not touch the timer, only what it is compared with; so it fires early on a
             // busy stream and is set to what is left.
             let now = Instant::now();
-            let due = self.wrote_at + self.every;
+            let due = self.silent_since + self.every;
             if due <= now {
-                self.wrote_at = now;
+                self.silent_since = now;
                 self.timer.as_mut().reset(now + self.every);
                 return Poll::Ready(());
             }
@@ -97,7 +103,7 @@ impl MessageBody for SseBody {
             return item;
         };
         if item.is_ready() {
-            heartbeat.wrote_at = Instant::now();
+            heartbeat.has_written = true;
             return item;
         }
         heartbeat.poll_due(cx).map(|()| Some(Ok(HEARTBEAT)))
