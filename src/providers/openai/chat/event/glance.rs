@@ -2,15 +2,21 @@
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
+use memchr::{
+    memchr,
+    memmem::{self, Finder},
+};
 
 /// The members that change what a stream means, with the quote that ends their name: inside a text
-/// it would be escaped, so no content is taken for them. Last an escape that could hide one.
+/// it would be escaped, so no content is taken for them.
 ///
-/// Four searches, because one automaton for all of them looks at every quote on its way: it was
+/// Three searches, because one automaton for all of them looks at every quote on its way: it was
 /// measured to take twenty times as long.
-static TELLING: LazyLock<[Finder<'static>; 4]> =
-    LazyLock::new(|| ["\"error\"", "finish_reason\"", "\"usage\"", "\\u00"].map(Finder::new));
+static TELLING: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| ["\"error\"", "finish_reason\"", "\"usage\""].map(Finder::new));
+
+/// How an escape begins that could hide the name of one.
+const HIDING: &[u8] = b"\\u00";
 
 /// Whether a chunk may be passed on unread: it is an object, and has no error, finish reason or
 /// usage but null.
@@ -22,6 +28,8 @@ pub(super) fn carries_on(data: &str) -> bool {
     let bytes = data.as_bytes();
     let is_object = bytes.first() == Some(&b'{') && bytes.last() == Some(&b'}');
     is_object
+        // A single byte is sought in a fraction of the time, and few chunks have it.
+        && (memchr(b'\\', bytes).is_none() || memmem::find(bytes, HIDING).is_none())
         && TELLING.iter().all(|member| {
             let length = member.needle().len();
             let mut places = member.find_iter(bytes);
