@@ -7,7 +7,7 @@ mod reset;
 
 use std::time::{Duration, SystemTime};
 
-use actix_web::http::header::{DATE, HeaderMap, RETRY_AFTER};
+use actix_web::http::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use tokio::time::Instant;
 
 /// How quotas steer requests. Settings `[headroom]`.
@@ -76,50 +76,58 @@ impl QuotaKind {
     /// The headers that tell of it: limit, what remains, and the reset; one triple for each way of
     /// writing them. OpenAI and those after it have the first, Anthropic the second (headers of recorded
     /// answers and both references, read in November 2026).
-    fn headers(self) -> &'static [[&'static str; 3]] {
+    fn headers(self) -> &'static [[HeaderName; 3]] {
         match self {
-            Self::Requests => &[
-                [
-                    "x-ratelimit-limit-requests",
-                    "x-ratelimit-remaining-requests",
-                    "x-ratelimit-reset-requests",
-                ],
-                [
-                    "anthropic-ratelimit-requests-limit",
-                    "anthropic-ratelimit-requests-remaining",
-                    "anthropic-ratelimit-requests-reset",
-                ],
-            ],
-            Self::Tokens => &[
-                [
-                    "x-ratelimit-limit-tokens",
-                    "x-ratelimit-remaining-tokens",
-                    "x-ratelimit-reset-tokens",
-                ],
-                [
-                    "anthropic-ratelimit-tokens-limit",
-                    "anthropic-ratelimit-tokens-remaining",
-                    "anthropic-ratelimit-tokens-reset",
-                ],
-            ],
-            Self::InputTokens => &[[
-                "anthropic-ratelimit-input-tokens-limit",
-                "anthropic-ratelimit-input-tokens-remaining",
-                "anthropic-ratelimit-input-tokens-reset",
-            ]],
-            Self::OutputTokens => &[[
-                "anthropic-ratelimit-output-tokens-limit",
-                "anthropic-ratelimit-output-tokens-remaining",
-                "anthropic-ratelimit-output-tokens-reset",
-            ]],
-            Self::Unnamed => &[[
-                "x-ratelimit-limit",
-                "x-ratelimit-remaining",
-                "x-ratelimit-reset",
-            ]],
+            Self::Requests => &REQUESTS,
+            Self::Tokens => &TOKENS,
+            Self::InputTokens => &INPUT_TOKENS,
+            Self::OutputTokens => &OUTPUT_TOKENS,
+            Self::Unnamed => &UNNAMED,
         }
     }
 }
+
+// Names and not text, which would be made a name anew for each head.
+static REQUESTS: [[HeaderName; 3]; 2] = [
+    [
+        HeaderName::from_static("x-ratelimit-limit-requests"),
+        HeaderName::from_static("x-ratelimit-remaining-requests"),
+        HeaderName::from_static("x-ratelimit-reset-requests"),
+    ],
+    [
+        HeaderName::from_static("anthropic-ratelimit-requests-limit"),
+        HeaderName::from_static("anthropic-ratelimit-requests-remaining"),
+        HeaderName::from_static("anthropic-ratelimit-requests-reset"),
+    ],
+];
+static TOKENS: [[HeaderName; 3]; 2] = [
+    [
+        HeaderName::from_static("x-ratelimit-limit-tokens"),
+        HeaderName::from_static("x-ratelimit-remaining-tokens"),
+        HeaderName::from_static("x-ratelimit-reset-tokens"),
+    ],
+    [
+        HeaderName::from_static("anthropic-ratelimit-tokens-limit"),
+        HeaderName::from_static("anthropic-ratelimit-tokens-remaining"),
+        HeaderName::from_static("anthropic-ratelimit-tokens-reset"),
+    ],
+];
+static INPUT_TOKENS: [[HeaderName; 3]; 1] = [[
+    HeaderName::from_static("anthropic-ratelimit-input-tokens-limit"),
+    HeaderName::from_static("anthropic-ratelimit-input-tokens-remaining"),
+    HeaderName::from_static("anthropic-ratelimit-input-tokens-reset"),
+]];
+static OUTPUT_TOKENS: [[HeaderName; 3]; 1] = [[
+    HeaderName::from_static("anthropic-ratelimit-output-tokens-limit"),
+    HeaderName::from_static("anthropic-ratelimit-output-tokens-remaining"),
+    HeaderName::from_static("anthropic-ratelimit-output-tokens-reset"),
+]];
+static UNNAMED: [[HeaderName; 3]; 1] = [[
+    HeaderName::from_static("x-ratelimit-limit"),
+    HeaderName::from_static("x-ratelimit-remaining"),
+    HeaderName::from_static("x-ratelimit-reset"),
+]];
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 /// What a head told of one quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,7 +245,7 @@ struct Head<'h> {
 impl Head<'_> {
     /// The quota that the three headers tell of, if all of them are there and make sense. A limit of
     /// nothing is how some write that there is none.
-    fn quota(&self, [limit, remaining, reset]: &[&str; 3]) -> Option<Quota> {
+    fn quota(&self, [limit, remaining, reset]: &[HeaderName; 3]) -> Option<Quota> {
         let limit = count(self.text(limit)?)?;
         let remaining = count(self.text(remaining)?)?.min(limit);
         let wait = reset::wait(self.text(reset)?, self.date)?;
@@ -251,13 +259,13 @@ impl Head<'_> {
     /// How long it asks to be left alone, in the finer of the two headers.
     fn retry_after(&self) -> Option<Duration> {
         let millis = || {
-            let millis: f64 = self.text("retry-after-ms")?.parse().ok()?;
+            let millis: f64 = self.text(&RETRY_AFTER_MS)?.parse().ok()?;
             Duration::try_from_secs_f64(millis / 1000.0).ok()
         };
-        millis().or_else(|| reset::wait(self.text(RETRY_AFTER.as_str())?, self.date))
+        millis().or_else(|| reset::wait(self.text(&RETRY_AFTER)?, self.date))
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    fn text(&self, name: &HeaderName) -> Option<&str> {
         let text = self.headers.get(name)?.to_str().ok()?;
         Some(text.trim())
     }
