@@ -10,6 +10,29 @@ use crate::metadata::{
     },
 };
 
+/// Names that many providers send and prefixes let out. They are judged here, when the rules are compiled:
+/// to find out of a name that nothing forbids it takes as long as to do all else to its header.
+const USUAL: [&str; 18] = [
+    "anthropic-ratelimit-input-tokens-limit",
+    "anthropic-ratelimit-input-tokens-remaining",
+    "anthropic-ratelimit-input-tokens-reset",
+    "anthropic-ratelimit-output-tokens-limit",
+    "anthropic-ratelimit-output-tokens-remaining",
+    "anthropic-ratelimit-output-tokens-reset",
+    "anthropic-ratelimit-requests-limit",
+    "anthropic-ratelimit-requests-remaining",
+    "anthropic-ratelimit-requests-reset",
+    "anthropic-ratelimit-tokens-limit",
+    "anthropic-ratelimit-tokens-remaining",
+    "anthropic-ratelimit-tokens-reset",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-tokens",
+];
+
 /// Rules in their order, numbered from zero; the first that matches a name wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct AllowList {
@@ -32,6 +55,9 @@ impl AllowList {
         for (index, rule) in rules.iter().enumerate() {
             match read(rule) {
                 Ok((pattern, rename)) => {
+                    for name in usual(&pattern) {
+                        list.rules.add(index, Pattern::Exact(name));
+                    }
                     list.rules.add(index, pattern);
                     list.renames.push(rename);
                 }
@@ -64,6 +90,17 @@ impl AllowList {
     }
 }
 
+/// The usual names that a prefix lets out.
+fn usual(pattern: &Pattern) -> impl Iterator<Item = HeaderName> {
+    let names = USUAL.map(HeaderName::from_static).into_iter();
+    names.filter(move |name| match pattern {
+        Pattern::Exact(_) => false,
+        Pattern::Prefix(prefix) => {
+            name.as_str().starts_with(&**prefix) && !is_never_forwarded(name)
+        }
+    })
+}
+
 fn read(rule: &HeaderRule) -> Result<(Pattern, Option<HeaderName>), String> {
     let pattern = Pattern::parse(&rule.name)?;
     let forbidden = match &pattern {
@@ -90,4 +127,40 @@ fn read(rule: &HeaderRule) -> Result<(Pattern, Option<HeaderName>), String> {
         ));
     }
     Ok((pattern, Some(target)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_usual_name_goes_by_the_first_rule_that_matches_it_as_any_other_does() {
+        let rule = |name: &str, rename: Option<&str>| HeaderRule {
+            name: name.to_owned(),
+            rename: rename.map(str::to_owned),
+        };
+        let usual = HeaderName::from_static(USUAL[12]);
+        let other = HeaderName::from_static("x-ratelimit-limit-images");
+        for name in [usual, other] {
+            let exact = || rule(name.as_str(), Some("x-renamed"));
+            for (rules, first, outgoing) in [
+                (vec![rule("x-ratelimit-*", None), exact()], 0, name.as_str()),
+                (vec![exact(), rule("x-ratelimit-*", None)], 0, "x-renamed"),
+                (
+                    vec![rule("x-rate*", None), rule("x-ratelimit-*", None)],
+                    0,
+                    name.as_str(),
+                ),
+                (vec![rule("y-*", None), rule("x-*", None)], 1, name.as_str()),
+            ] {
+                let list = AllowList::compile(&rules).unwrap();
+                assert_eq!(list.first_match(&name), Some(first), "{name}: {rules:?}");
+                assert_eq!(
+                    list.outgoing_name(first, &name),
+                    outgoing,
+                    "{name}: {rules:?}"
+                );
+            }
+        }
+    }
 }
