@@ -23,6 +23,7 @@ use crate::{
     },
     error::RequestError,
     metadata::chain,
+    raw_json::RawObject,
     settings::{AnthropicSettings, ProviderKind, VerifiedProvider, VerifiedTarget},
     translation::Losses,
     upstream::sse_decoder::SseEvent,
@@ -120,14 +121,14 @@ pub trait Api: Send + Sync + fmt::Debug {
     /// Reads the events of one answer.
     fn event_reader(&self, request: &CompletionRequest) -> Box<dyn EventReader>;
 
-    /// Judges a whole document that came under a success.
+    /// Reads a whole document that came under a success, and judges it.
     ///
     /// # Errors
     /// It is not whole, is none, or tells of an error.
-    fn check_document(&self, document: &[u8]) -> Result<(), BadDocument>;
+    fn check_document<'d>(&self, document: &'d [u8]) -> Result<RawObject<'d>, BadDocument>;
 
     /// The tokens that a whole answer says that it took, if it does.
-    fn document_usage(&self, document: &[u8]) -> Option<TokenUsage>;
+    fn document_usage(&self, document: &RawObject<'_>) -> Option<TokenUsage>;
 
     /// How it is told in our words; `None`: it serves only clients who speak its own format.
     fn translator(&self) -> Option<&'static dyn ApiTranslator>;

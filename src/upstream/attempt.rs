@@ -251,8 +251,8 @@ impl AttemptPlan {
         }
         if !terms.request.stream {
             let text = document::read_to_end(body, clocks, bounds.max_body_bytes).await?;
-            attempt.api.check_document(&text)?;
-            let usage = attempt.api.document_usage(&text);
+            let document = attempt.api.check_document(&text)?;
+            let usage = attempt.api.document_usage(&document);
             return Ok(match &mut attempt.translation {
                 None => {
                     let filter = EventFilter::new(terms.dialect, &attempt.target.filter, false);

@@ -8,6 +8,7 @@ use super::messages::{document, event::MessageReader};
 use crate::{
     completion::{CompletionRequest, TokenUsage, WireFormat},
     providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader, splice},
+    raw_json::RawObject,
     settings::VerifiedTarget,
 };
 
@@ -33,12 +34,12 @@ impl Api for CountTokens {
         Box::new(MessageReader::default())
     }
 
-    fn check_document(&self, document: &[u8]) -> Result<(), BadDocument> {
+    fn check_document<'d>(&self, document: &'d [u8]) -> Result<RawObject<'d>, BadDocument> {
         document::check(document)
     }
 
     /// Counting takes no tokens: those that it tells of were not spent.
-    fn document_usage(&self, _: &[u8]) -> Option<TokenUsage> {
+    fn document_usage(&self, _: &RawObject<'_>) -> Option<TokenUsage> {
         None
     }
 
@@ -54,8 +55,8 @@ mod tests {
     #[test]
     fn a_count_is_a_document_of_which_nothing_was_spent() {
         let count = br#"{"input_tokens":2095}"#;
-        assert_eq!(CountTokens.check_document(count), Ok(()));
-        assert_eq!(CountTokens.document_usage(count), None);
+        let document = CountTokens.check_document(count).unwrap();
+        assert_eq!(CountTokens.document_usage(&document), None);
         let error = br#"{"type":"error","error":{"type":"overloaded_error","message":"m"}}"#;
         assert!(matches!(
             CountTokens.check_document(error),

@@ -15,6 +15,7 @@ use crate::{
     completion::{Answer, CompletionRequest, Conversation, TokenUsage, WireFormat},
     error::RequestError,
     providers::{Api, ApiTranslator, BadDocument, CallBody, DeltaReader, EventReader, splice},
+    raw_json::RawObject,
     settings::VerifiedTarget,
     translation::Losses,
 };
@@ -40,11 +41,11 @@ impl Api for Messages {
         Box::new(event::MessageReader::default())
     }
 
-    fn check_document(&self, document: &[u8]) -> Result<(), BadDocument> {
+    fn check_document<'d>(&self, document: &'d [u8]) -> Result<RawObject<'d>, BadDocument> {
         document::check(document)
     }
 
-    fn document_usage(&self, document: &[u8]) -> Option<TokenUsage> {
+    fn document_usage(&self, document: &RawObject<'_>) -> Option<TokenUsage> {
         document::usage(document)
     }
 

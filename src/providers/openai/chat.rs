@@ -21,6 +21,7 @@ use crate::{
     completion::{Answer, CompletionRequest, Conversation, TokenUsage, WireFormat},
     error::RequestError,
     providers::{Api, ApiTranslator, BadDocument, CallBody, DeltaReader, EventReader},
+    raw_json::RawObject,
     settings::VerifiedTarget,
     translation::Losses,
 };
@@ -48,11 +49,11 @@ impl Api for ChatCompletions {
         Box::new(event::ChatReader::new(request.choices))
     }
 
-    fn check_document(&self, document: &[u8]) -> Result<(), BadDocument> {
+    fn check_document<'d>(&self, document: &'d [u8]) -> Result<RawObject<'d>, BadDocument> {
         document::check(document, "choices")
     }
 
-    fn document_usage(&self, document: &[u8]) -> Option<TokenUsage> {
+    fn document_usage(&self, document: &RawObject<'_>) -> Option<TokenUsage> {
         usage::of_document(document)
     }
 

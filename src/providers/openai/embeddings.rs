@@ -11,6 +11,7 @@ use super::{
 use crate::{
     completion::{CompletionRequest, TokenUsage, WireFormat},
     providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader, splice},
+    raw_json::RawObject,
     settings::VerifiedTarget,
 };
 
@@ -35,11 +36,11 @@ impl Api for Embeddings {
         Box::new(event::ChatReader::new(request.choices))
     }
 
-    fn check_document(&self, document: &[u8]) -> Result<(), BadDocument> {
+    fn check_document<'d>(&self, document: &'d [u8]) -> Result<RawObject<'d>, BadDocument> {
         document::check(document, "data")
     }
 
-    fn document_usage(&self, document: &[u8]) -> Option<TokenUsage> {
+    fn document_usage(&self, document: &RawObject<'_>) -> Option<TokenUsage> {
         usage::of_document(document)
     }
 

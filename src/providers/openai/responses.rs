@@ -11,6 +11,7 @@ use super::paths;
 use crate::{
     completion::{CompletionRequest, TokenUsage, WireFormat},
     providers::{Api, ApiTranslator, BadDocument, CallBody, EventReader, splice},
+    raw_json::RawObject,
     settings::VerifiedTarget,
 };
 
@@ -35,11 +36,11 @@ impl Api for Responses {
         Box::new(event::ResponseReader::default())
     }
 
-    fn check_document(&self, document: &[u8]) -> Result<(), BadDocument> {
+    fn check_document<'d>(&self, document: &'d [u8]) -> Result<RawObject<'d>, BadDocument> {
         event::check_document(document)
     }
 
-    fn document_usage(&self, document: &[u8]) -> Option<TokenUsage> {
+    fn document_usage(&self, document: &RawObject<'_>) -> Option<TokenUsage> {
         event::document_usage(document)
     }
 

@@ -7,7 +7,9 @@ use crate::{
 };
 
 /// Checks the syntax to the end, and that it is no error in the place of an answer.
-pub(in crate::providers::anthropic) fn check(document: &[u8]) -> Result<(), BadDocument> {
+pub(in crate::providers::anthropic) fn check(
+    document: &[u8],
+) -> Result<RawObject<'_>, BadDocument> {
     let text = std::str::from_utf8(document).map_err(|_| BadDocument::NoDocument)?;
     // awc could take a body that was cut short for a whole one, so the text itself must tell.
     let object = RawObject::parse(text).map_err(|error| BadDocument::of_syntax(&error))?;
@@ -24,18 +26,21 @@ pub(in crate::providers::anthropic) fn check(document: &[u8]) -> Result<(), BadD
     if is_named_error || is_error_alone() {
         return Err(BadDocument::Error(error_body::from_body(document)));
     }
-    Ok(())
+    Ok(object)
 }
 
 /// The usage that a whole message tells.
-pub(super) fn usage(document: &[u8]) -> Option<TokenUsage> {
-    let document = RawObject::parse(std::str::from_utf8(document).ok()?).ok()?;
+pub(super) fn usage(document: &RawObject<'_>) -> Option<TokenUsage> {
     super::usage::Counts::default().join(document.get("usage")?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check(document: &[u8]) -> Result<(), BadDocument> {
+        super::check(document).map(drop)
+    }
 
     #[test]
     fn a_message_is_told_from_what_only_looks_like_one() {
@@ -68,9 +73,10 @@ mod tests {
 
     #[test]
     fn the_usage_of_a_message_is_read() {
-        let usage = usage(br#"{"content":[],"usage":{"input_tokens":3,"output_tokens":5}}"#);
-        let usage = usage.unwrap();
-        assert_eq!((usage.prompt_tokens, usage.completion_tokens), (3, 5));
-        assert_eq!(super::usage(br#"{"content":[]}"#), None);
+        let usage = |text: &str| super::usage(&RawObject::parse(text).unwrap());
+        let told = usage(r#"{"content":[],"usage":{"input_tokens":3,"output_tokens":5}}"#);
+        let told = told.unwrap();
+        assert_eq!((told.prompt_tokens, told.completion_tokens), (3, 5));
+        assert_eq!(usage(r#"{"content":[]}"#), None);
     }
 }

@@ -5,10 +5,10 @@ use crate::{providers::BadDocument, raw_json::RawObject};
 
 /// Checks the syntax to the end, and that it is no error in the place of an answer: some providers
 /// tell of one under status 200. `answer` is the member that an answer has.
-pub(in crate::providers::openai) fn check(
-    document: &[u8],
+pub(in crate::providers::openai) fn check<'d>(
+    document: &'d [u8],
     answer: &str,
-) -> Result<(), BadDocument> {
+) -> Result<RawObject<'d>, BadDocument> {
     let text = std::str::from_utf8(document).map_err(|_| BadDocument::NoDocument)?;
     // awc could take a body that was cut short for a whole one, so the text itself must tell.
     let object = RawObject::parse(text).map_err(|error| BadDocument::of_syntax(&error))?;
@@ -27,7 +27,7 @@ pub(in crate::providers::openai) fn check(
     if !has_answer && is_error() {
         return Err(BadDocument::Error(error_body::from_body(document)));
     }
-    Ok(())
+    Ok(object)
 }
 
 #[cfg(test)]
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     fn check(document: &[u8]) -> Result<(), BadDocument> {
-        super::check(document, "choices")
+        super::check(document, "choices").map(drop)
     }
 
     #[test]

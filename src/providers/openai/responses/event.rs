@@ -76,7 +76,7 @@ impl ResponseReader {
 }
 
 /// Checks the syntax to the end, and that it tells of no failure in the place of an answer.
-pub(super) fn check_document(document: &[u8]) -> Result<(), BadDocument> {
+pub(super) fn check_document(document: &[u8]) -> Result<RawObject<'_>, BadDocument> {
     let text = std::str::from_utf8(document).map_err(|_| BadDocument::NoDocument)?;
     let object = RawObject::parse(text).map_err(|error| BadDocument::of_syntax(&error))?;
     let error = object.get("error").and_then(error_body::told);
@@ -88,13 +88,15 @@ pub(super) fn check_document(document: &[u8]) -> Result<(), BadDocument> {
         {
             Err(BadDocument::Error(ProviderError::default()))
         }
-        None => Ok(()),
+        None => Ok(object),
     }
 }
 
 /// The usage that a whole response tells.
-pub(super) fn document_usage(document: &[u8]) -> Option<TokenUsage> {
-    usage(std::str::from_utf8(document).ok()?)
+pub(super) fn document_usage(document: &RawObject<'_>) -> Option<TokenUsage> {
+    serde_json::from_str(document.get("usage")?.get())
+        .ok()
+        .map(told)
 }
 
 fn usage(response: &str) -> Option<TokenUsage> {
@@ -102,18 +104,24 @@ fn usage(response: &str) -> Option<TokenUsage> {
     struct Response {
         usage: Option<Usage>,
     }
-    let usage = serde_json::from_str::<Response>(response).ok()?.usage?;
+    serde_json::from_str::<Response>(response)
+        .ok()?
+        .usage
+        .map(told)
+}
+
+fn told(usage: Usage) -> TokenUsage {
     let cached = usage.input_tokens_details.and_then(|it| it.cached_tokens);
     let reasoning = usage
         .output_tokens_details
         .and_then(|it| it.reasoning_tokens);
-    Some(TokenUsage {
+    TokenUsage {
         prompt_tokens: usage.input_tokens,
         completion_tokens: usage.output_tokens,
         cached_tokens: cached.unwrap_or(0),
         cache_write_tokens: 0,
         reasoning_tokens: reasoning.unwrap_or(0),
-    })
+    }
 }
 
 fn is_call(item: &RawValue) -> bool {
@@ -250,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_document_that_failed_or_is_cut_short_is_no_answer() {
-        let check = |text: &str| check_document(text.as_bytes());
+        let check = |text: &str| check_document(text.as_bytes()).map(drop);
         assert_eq!(
             check(r#"{"object":"response","status":"completed","error":null}"#),
             Ok(())
