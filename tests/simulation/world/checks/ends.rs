@@ -77,11 +77,11 @@ fn check_eager(case: &Case<'_>, found: &mut Findings) {
     // What had come in good time before a failure was passed on.
     if case.outcome_is("failed") && answer.is_stream() && !case.is_translated_late() {
         let until = case.outcome_at().unwrap_or_default().saturating_sub(TICK);
-        let in_time = said
+        let mut in_time = said
             .events
             .iter()
             .filter(|event| said.answer.at(event.end) < until);
-        let bytes = in_time.last().map_or(0, |event| event.end);
+        let bytes = in_time.next_back().map_or(0, |event| event.end);
         let mut early = said.answer.clone();
         early.body.truncate(bytes);
         early.whole_at = None;
