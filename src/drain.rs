@@ -152,7 +152,7 @@ impl Drop for Running {
     }
 }
 
-/// Watches for the moment when streams must end.
+/// Watches for the shutdown, and for the moment when streams must end.
 #[derive(Clone, Debug)]
 pub struct Draining(watch::Receiver<State>);
 
@@ -163,13 +163,25 @@ impl Draining {
         self.0.borrow().phase >= Phase::Ended
     }
 
+    /// Resolves when the shutdown begins; never, where the gateway is just dropped.
+    ///
+    /// # Cancel safety
+    /// Holds no state.
+    pub async fn begun(&mut self) {
+        self.reached(Phase::Draining).await;
+    }
+
     /// Resolves when streams must end; never, where the gateway is just dropped.
     ///
     /// # Cancel safety
     /// Holds no state.
     pub async fn ended(&mut self) {
-        let ended = self.0.wait_for(|state| state.phase >= Phase::Ended).await;
-        if ended.is_err() {
+        self.reached(Phase::Ended).await;
+    }
+
+    async fn reached(&mut self, phase: Phase) {
+        let reached = self.0.wait_for(|state| state.phase >= phase).await;
+        if reached.is_err() {
             std::future::pending().await
         }
     }
@@ -206,6 +218,7 @@ mod tests {
         let running = drain.enter();
         drain.begin();
         drop(running);
+        draining.begun().await;
         assert_eq!(poll_immediate(pin!(draining.ended())).await, None);
         drain.end();
         draining.ended().await;

@@ -31,6 +31,10 @@ pub(super) struct UpstreamSection {
     pub(super) proxy: ProxySource,
     #[schemars(transform = between("0s", "1m"))]
     drain_after_end: Time,
+    #[schemars(range(min = 0, max = 1_000_000))]
+    drain_for_usage: u32,
+    #[schemars(transform = between("1ms", "10m"))]
+    drain_for_usage_time: Time,
     #[schemars(range(min = 1, max = 1_000_000))]
     max_open: u64,
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -63,6 +67,11 @@ pub struct UpstreamBounds {
     /// How long the rest of an answer is read after its end marker, so that the connection can be
     /// kept; zero closes it. Setting `upstream.drain_after_end`, default 1 s.
     pub drain_after_end: Duration,
+    /// How many more events of a stream are read for its usage after its client left; 0 for none. Setting
+    /// `upstream.drain_for_usage`, default 0.
+    pub drain_for_usage: u32,
+    /// How long that may take. Setting `upstream.drain_for_usage_time`, default 10 s.
+    pub drain_for_usage_time: Duration,
     /// How many completions may be open at all providers together.
     pub ceilings: CeilingSettings,
 }
@@ -75,6 +84,8 @@ impl UpstreamSection {
             max_body_bytes: self.max_body_bytes.bytes(),
             max_error_bytes: self.max_error_bytes.bytes(),
             drain_after_end: self.drain_after_end.0,
+            drain_for_usage: self.drain_for_usage,
+            drain_for_usage_time: self.drain_for_usage_time.0,
             ceilings: ceilings(Some(self.max_open), Some(self.max_waiting)),
         }
     }

@@ -56,6 +56,14 @@ impl StopSignal {
         self.waiting = None;
         reason
     }
+
+    /// Resolves when the gateway begins to shut down: for what is done for nobody who waits.
+    ///
+    /// # Cancel safety
+    /// Holds no state.
+    pub async fn draining(&mut self) {
+        self.draining.begun().await;
+    }
 }
 
 impl Clone for StopSignal {

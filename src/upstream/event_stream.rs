@@ -4,6 +4,7 @@
 //! [`Relay`](relay::Relay), which has one and can have no other attempt beside it.
 
 mod held;
+mod read_on;
 mod relay;
 mod stop;
 

@@ -208,3 +208,34 @@ async fn a_gate_that_opens_after_the_client_left_finds_nobody() {
     gate.open();
     assert_eq!(provider.requests().len(), 1);
 }
+
+#[actix_web::test]
+async fn a_client_who_leaves_a_stream_that_is_read_on_for_its_usage_is_cancelled_with_all_its_tokens()
+ {
+    let lines = LogLines::collect();
+    let gate = Gate::new();
+    let usage = r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":11}}"#;
+    let script = Script::sse()
+        .event(scripted::text("a"))
+        .wait(&gate)
+        .event(scripted::text("b"))
+        .event(scripted::finish("stop"))
+        .event(usage)
+        .done()
+        .finish();
+    let provider = ScriptedProvider::start([script, Script::chat(["again"])]).await;
+    let gateway = TestGateway::tuned(&provider, "[upstream]\ndrain_for_usage = 9\n").await;
+    let mut client = Client::connect(gateway.address()).await;
+    client.post_chat(&stream_request()).await;
+    let mut reply = client.reply().await;
+    let id = reply.header("x-herald-request-id").unwrap().to_owned();
+    reply.chunk().await.unwrap();
+    drop(reply);
+    gate.open();
+    let line = lines.of(&id).await;
+    assert_eq!(line["outcome"], "cancelled");
+    assert_eq!(
+        (&*line["prompt_tokens"], &*line["completion_tokens"]),
+        ("7", "11")
+    );
+}

@@ -16,6 +16,7 @@ mod leaving;
 mod metadata_event;
 mod opening;
 mod random;
+mod read_on;
 mod seeds;
 mod slow_reader;
 mod total;

@@ -68,6 +68,11 @@ impl Relay {
             },
             Err(stop) => stop,
         };
+        if let Stop::NotTaken(NotTaken::Left) = stop {
+            drop(sender);
+            let rest = intake.read_on().await;
+            return (UpstreamEnd::ClientLeft, intake.tally(), rest);
+        }
         // The provider is let go before a client is told who may be slow to listen.
         intake.body = None;
         let (told, error) = match stop {
