@@ -68,10 +68,8 @@ impl HeraldError {
         match self {
             Self::Request(_) | Self::Auth(_) => Origin::Downstream,
             Self::Limit(_) | Self::Gateway(_) => Origin::Gateway,
-            Self::Upstream { error, .. } => match **error {
-                UpstreamError::Draining | UpstreamError::Cancelled => Origin::Gateway,
-                _ => Origin::Upstream,
-            },
+            Self::Upstream { error, .. } if error.is_own() => Origin::Gateway,
+            Self::Upstream { .. } => Origin::Upstream,
         }
     }
 

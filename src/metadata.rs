@@ -113,9 +113,11 @@ impl fmt::Debug for Opening {
     }
 }
 
-/// An attempt that failed before the commit, and that another one followed.
+/// An attempt that failed or was given up before the commit, and that is not the last word.
 #[derive(Clone, Debug)]
 pub struct FailedAttempt {
+    /// Which of the request's attempts it was, counted from 1.
+    pub number: u32,
     /// Who was asked.
     pub target: Arc<VerifiedTarget>,
     /// The status of the answer, where one came.

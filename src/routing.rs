@@ -2,7 +2,8 @@
 //!
 //! A model has groups of targets: a provider, and what it calls the model. What is known of a target
 //! gathers in its [`TargetState`](target_state::TargetState): what is in flight there, whether it answers
-//! ([`outliers`]), and what is left of its quotas ([`headroom`]). From that, [`group::pick`] says whom of a
+//! ([`outliers`]), what is left of its quotas ([`headroom`]), and how long it
+//! takes ([`times`]). From that, [`group::pick`] says whom of a
 //! group to ask. A [`Route`](route::Route) is one request's way through the groups, attempt by attempt.
 //!
 //! **Invariants.** Nothing here knows of actors or sockets, and but for the route every moment is handed in. States belong
@@ -18,5 +19,6 @@ pub mod retry;
 pub mod route;
 pub mod target_state;
 pub mod targets;
+pub mod times;
 
 mod recent;

@@ -8,6 +8,7 @@ pub mod connector;
 pub mod document;
 pub mod error;
 pub mod event_stream;
+mod hedge;
 pub mod hold;
 pub mod http_client;
 pub mod messages;

@@ -267,9 +267,9 @@ fn own_message(error: &UpstreamError, provider: &str, words: Option<&ProviderErr
 }
 
 fn kind_of(error: &UpstreamError) -> &'static str {
-    match error {
-        UpstreamError::Draining | UpstreamError::Cancelled => "gateway_error",
-        _ => "upstream_error",
+    match error.is_own() {
+        true => "gateway_error",
+        false => "upstream_error",
     }
 }
 
@@ -280,7 +280,7 @@ fn status_without_answer(error: &UpstreamError) -> StatusCode {
             StatusCode::GATEWAY_TIMEOUT
         }
         UpstreamError::Draining => StatusCode::SERVICE_UNAVAILABLE,
-        UpstreamError::Cancelled => StatusCode::INTERNAL_SERVER_ERROR,
+        UpstreamError::Cancelled | UpstreamError::Hedged => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_GATEWAY,
     }
 }
@@ -314,7 +314,9 @@ pub fn proxy_error(error: &UpstreamError) -> Option<ProxyError> {
             ProxyError::HttpResponseBodySize
         }
         UpstreamError::Draining | UpstreamError::Cancelled => ProxyError::ProxyInternalResponse,
-        UpstreamError::Status { .. } | UpstreamError::ErrorEvent(_) => return None,
+        UpstreamError::Status { .. } | UpstreamError::ErrorEvent(_) | UpstreamError::Hedged => {
+            return None;
+        }
     })
 }
 

@@ -142,9 +142,9 @@ impl ResponseHead {
             let code = error.map(UpstreamError::code);
             let mut members = told.members;
             members.extend(
-                failed.iter().enumerate().map(|(index, failed)| {
-                    of_failed_attempt(&settings.proxy_name, index + 1, failed)
-                }),
+                failed
+                    .iter()
+                    .map(|failed| of_failed_attempt(&settings.proxy_name, failed)),
             );
             members.push(Member {
                 next_hop: provider.kind.is_herald().then(|| provider.id.to_string()),
@@ -214,8 +214,9 @@ fn visible(name: &str) -> HeaderValue {
     HeaderValue::from_str(&text).expect("visible ASCII is a header value")
 }
 
-/// What Herald itself says of an attempt that another one followed.
-fn of_failed_attempt(name: &str, number: usize, failed: &FailedAttempt) -> Member {
+/// What Herald itself says of an attempt that does not serve.
+fn of_failed_attempt(name: &str, failed: &FailedAttempt) -> Member {
+    let number = failed.number;
     let provider = &failed.target.provider.id;
     let code = failed.error.code();
     let details = format!("attempt {number}, {provider}: {code}");
@@ -226,7 +227,7 @@ fn of_failed_attempt(name: &str, number: usize, failed: &FailedAttempt) -> Membe
 }
 
 /// W3C Server Timing, section 3: durations in milliseconds. `total` is Herald's own time to the head,
-/// `failed` the attempts before the one that the others are of, `behind` what the Heralds of a chain told.
+/// `failed` the attempts beside the one that the others are of, `behind` what the Heralds of a chain told.
 fn server_timing(
     timings: &Timings,
     total: Duration,
@@ -234,8 +235,8 @@ fn server_timing(
     behind: &[(String, f64)],
 ) -> HeaderValue {
     let mut text = String::with_capacity(96);
-    for (index, failed) in failed.iter().enumerate() {
-        let (number, took) = (index + 1, failed.took.as_secs_f64() * 1000.0);
+    for failed in failed {
+        let (number, took) = (failed.number, failed.took.as_secs_f64() * 1000.0);
         // An id is made of letters, digits, `-`, `_` and `.` alone.
         let provider = &failed.target.provider.id;
         let _ = write!(text, "attempt{number};dur={took:.1};desc=\"{provider}\", ");

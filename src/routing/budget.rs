@@ -16,14 +16,14 @@ const WINDOW: Duration = Duration::from_secs(10);
 /// How many retries there may be within ten seconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BudgetRules {
-    /// As a share of the requests, 0 or more. Setting `attempts.budget`, default 0.2.
+    /// As a share of the requests, 0 or more. Settings `attempts.budget` and `attempts.hedge_budget`.
     pub share: f64,
-    /// As many in any case. Setting `attempts.budget_min`, default 10.
+    /// As many in any case. Setting `attempts.budget_min`.
     pub min: u32,
 }
 
-/// The retries of one gateway, held to a share of its requests, so that a provider that is going down is
-/// not asked all the more.
+/// The retries and hedges of one gateway, each held to a share of its requests, so that a provider that is
+/// going down is not asked all the more.
 #[derive(Debug, Default)]
 pub struct RetryBudget(Mutex<Recent<Spent>>);
 
@@ -31,12 +31,14 @@ pub struct RetryBudget(Mutex<Recent<Spent>>);
 struct Spent {
     requests: u64,
     retries: u64,
+    hedges: u64,
 }
 
 impl AddAssign for Spent {
     fn add_assign(&mut self, other: Self) {
         self.requests += other.requests;
         self.retries += other.retries;
+        self.hedges += other.hedges;
     }
 }
 
@@ -45,7 +47,7 @@ impl RetryBudget {
     pub fn note_request(&self, now: Instant) {
         let request = Spent {
             requests: 1,
-            retries: 0,
+            ..Spent::default()
         };
         self.with(|recent| recent.add(now, WINDOW, request));
     }
@@ -53,16 +55,35 @@ impl RetryBudget {
     /// Takes a retry out of the budget, if there is one left.
     pub fn try_retry(&self, now: Instant, rules: &BudgetRules) -> bool {
         let retry = Spent {
-            requests: 0,
             retries: 1,
+            ..Spent::default()
         };
+        self.take(now, rules, retry, |spent| spent.retries)
+    }
+
+    /// Takes a second attempt beside a slow one out of a budget of its own, if there is one left.
+    pub fn try_hedge(&self, now: Instant, rules: &BudgetRules) -> bool {
+        let hedge = Spent {
+            hedges: 1,
+            ..Spent::default()
+        };
+        self.take(now, rules, hedge, |spent| spent.hedges)
+    }
+
+    fn take(
+        &self,
+        now: Instant,
+        rules: &BudgetRules,
+        one: Spent,
+        of_its_sort: impl Fn(&Spent) -> u64,
+    ) -> bool {
         self.with(|recent| {
             let spent = recent.sum(now);
             // The cast cuts off, and saturates.
             let share = (spent.requests as f64 * rules.share) as u64;
-            let is_left = spent.retries < share.max(rules.min.into());
+            let is_left = of_its_sort(&spent) < share.max(rules.min.into());
             if is_left {
-                recent.add(now, WINDOW, retry);
+                recent.add(now, WINDOW, one);
             }
             is_left
         })
@@ -107,6 +128,14 @@ mod tests {
         assert_eq!(retries(&budget, now), 20);
         assert_eq!(retries(&budget, now + WINDOW / 2), 0);
         assert_eq!(retries(&budget, now + WINDOW), 3);
+    }
+
+    #[test]
+    fn retries_and_hedges_take_nothing_from_each_other() {
+        let (budget, now) = (RetryBudget::default(), Instant::now());
+        assert_eq!(retries(&budget, now), 3);
+        assert!((0..3).all(|_| budget.try_hedge(now, &RULES)));
+        assert!(!budget.try_hedge(now, &RULES));
     }
 
     #[test]

@@ -38,7 +38,8 @@ pub fn class_of(error: &UpstreamError, rules: &AttemptRules) -> Option<RetryClas
         UpstreamError::EventTooLarge { .. }
         | UpstreamError::BodyTooLarge { .. }
         | UpstreamError::Draining
-        | UpstreamError::Cancelled => None,
+        | UpstreamError::Cancelled
+        | UpstreamError::Hedged => None,
     }
 }
 
@@ -54,7 +55,8 @@ pub fn is_of_target(error: &UpstreamError) -> bool {
         UpstreamError::EventTooLarge { .. }
         | UpstreamError::BodyTooLarge { .. }
         | UpstreamError::Draining
-        | UpstreamError::Cancelled => false,
+        | UpstreamError::Cancelled
+        | UpstreamError::Hedged => false,
         UpstreamError::Connect(_)
         | UpstreamError::Reset
         | UpstreamError::Truncated
@@ -129,6 +131,7 @@ mod tests {
             too_large,
             UpstreamError::Draining,
             UpstreamError::Cancelled,
+            UpstreamError::Hedged,
         ] {
             assert_eq!(class_of(&error, &rules()), None, "{error:?}");
             assert!(!is_of_target(&error), "{error:?}");

@@ -15,18 +15,19 @@ use super::{
     group::{self, Member},
     retry,
     target_state::{InFlight, Standing, TargetState},
+    times::Awaited,
 };
 use crate::{
     completion::CompletionRequest,
     dialects::{AnswerContext, Dialect},
     error::{GatewayError, HeraldError},
-    limits::ceilings::WaitingPermit,
+    limits::ceilings::{OpenPermit, WaitingPermit},
     metadata::FailedAttempt,
     providers::{Api, outgoing_headers},
     settings::{ClientKey, VerifiedModel, VerifiedSettings, VerifiedTarget},
     startup::Gateway,
     telemetry::request_record::RequestRecord,
-    translation::{Passage, Translation},
+    translation::{Losses, Passage, Translation},
     upstream::UpstreamError,
 };
 
@@ -46,6 +47,19 @@ pub struct Attempt {
     pub waiting: Option<WaitingPermit>,
     /// Its place among the target's attempts, which also takes what came of it.
     pub in_flight: InFlight,
+    /// Which of the request's attempts it is, counted from 1.
+    pub number: u32,
+}
+
+/// What the record says of an attempt, and the attempt's place among those that are open at its provider.
+///
+/// A request is about one attempt at a time: that which serves, or may still do so. Of a second one beside it
+/// nothing is said, and its place is only its own, until it is [`settled`](Route::settle).
+#[must_use = "dropping it gives the place back"]
+pub struct Place {
+    target: Arc<VerifiedTarget>,
+    lost: Losses,
+    open: OpenPermit,
 }
 
 /// What a route is made for.
@@ -118,8 +132,11 @@ impl Route {
         let next = self.next(now, Duration::MAX, &mut rng, &mut refused);
         let next = next.or_else(|| self.anyway(now, Duration::MAX, &mut rng, &mut refused));
         // A model has a target at least, which is asked if nothing speaks against it.
-        let attempt = next.map(|(attempt, _)| attempt);
-        attempt.ok_or_else(|| refused.unwrap_or(GatewayError::Internal.into()))
+        let Some((attempt, place, _)) = next else {
+            return Err(refused.unwrap_or(GatewayError::Internal.into()));
+        };
+        self.settle(place);
+        Ok(attempt)
     }
 
     /// The attempt that may follow a failed one, and how long to wait before it. `left` is what is left of
@@ -133,11 +150,63 @@ impl Route {
         let (now, mut rng) = (Instant::now(), Rng::new());
         let longest = rules.retry_after_max.min(left);
         let mut refused = None;
-        self.next(now, left, &mut rng, &mut refused)
-            .or_else(|| self.anyway(now, longest, &mut rng, &mut refused))
+        // The place at the last provider is free before one at the next is asked for.
+        self.journey.record.hold_open(None);
+        let next = self.next(now, left, &mut rng, &mut refused);
+        let next = next.or_else(|| self.anyway(now, longest, &mut rng, &mut refused));
+        let (attempt, place, wait) = next?;
+        self.journey.record.note_attempt();
+        self.settle(place);
+        Some((attempt, wait))
     }
 
-    /// Notes an attempt that another one follows, and that this one begins.
+    /// How long an attempt is waited for before another one begins beside it; `None` where none does: the
+    /// settings want none, nobody else can be asked, or too little is known of the target.
+    #[must_use]
+    pub fn hedge_after(&self, attempt: &Attempt) -> Option<Duration> {
+        let rules = self.journey.settings.attempts.hedge.as_ref()?;
+        let mut others = self.groups.iter().flatten();
+        if !others.any(|stop| stop.asked == 0 && !stop.is_shut) {
+            return None;
+        }
+        let awaited = Awaited::of(self.journey.completion.stream);
+        let target = attempt.in_flight.target();
+        let usual = target.usual_time(awaited, rules.percentile)?;
+        Some(usual.max(rules.min))
+    }
+
+    /// An attempt beside one that is slow: at a target that was not asked yet and may be asked now, if the
+    /// budget has room.
+    pub fn hedge(&mut self) -> Option<(Attempt, Place)> {
+        let attempts = &self.journey.settings.attempts;
+        let rules = attempts.hedge.as_ref()?;
+        if self.journey.record.attempts() >= attempts.max {
+            return None;
+        }
+        let (now, mut rng) = (Instant::now(), Rng::new());
+        let budget = self.journey.gateway.targets().budget();
+        if !budget.try_hedge(now, &rules.budget) {
+            return None;
+        }
+        let (attempt, place, _) = self.next_of(1, now, Duration::MAX, &mut rng, &mut None)?;
+        self.journey.record.note_attempt();
+        Some((attempt, place))
+    }
+
+    /// Makes an attempt the one that the request is about; the last one's place is given back.
+    pub fn settle(&self, place: Place) {
+        let Journey {
+            settings,
+            completion,
+            record,
+            ..
+        } = &self.journey;
+        record.hold_open(Some(place.open));
+        record.note_route(settings.generation, &place.target, completion.stream);
+        record.note_lost(place.lost);
+    }
+
+    /// Notes an attempt that does not serve.
     pub fn note_failed(&self, failed: FailedAttempt) {
         tracing::debug!(
             target: "herald::attempt",
@@ -146,10 +215,9 @@ impl Route {
             upstream_status = failed.received,
             error_code = failed.error.code(),
             took_ms = failed.took.as_secs_f64() * 1000.0,
-            "an attempt failed, and another one follows"
+            "an attempt does not serve"
         );
         self.journey.record.note_failed_attempt(failed);
-        self.journey.record.note_attempt();
     }
 
     /// An attempt at one that may be asked now, or after its backoff.
@@ -159,24 +227,42 @@ impl Route {
         left: Duration,
         rng: &mut Rng,
         refused: &mut Option<HeraldError>,
-    ) -> Option<(Attempt, Duration)> {
+    ) -> Option<(Attempt, Place, Duration)> {
+        let per_target = self.journey.settings.attempts.per_target;
+        self.next_of(per_target, now, left, rng, refused)
+    }
+
+    /// The same, at one that was asked less often than this.
+    fn next_of(
+        &mut self,
+        per_target: u32,
+        now: Instant,
+        left: Duration,
+        rng: &mut Rng,
+        refused: &mut Option<HeraldError>,
+    ) -> Option<(Attempt, Place, Duration)> {
         let headroom = self.journey.settings.headroom;
         for index in 0..self.groups.len() {
             let group = &self.groups[index];
             let has_fallback = index + 1 < self.groups.len();
             let outliers = &self.journey.settings.outliers;
             let most_out = outliers.most_out(group.len(), has_fallback);
-            while let Some((place, in_flight)) =
-                group::pick(&self.members(index), most_out, &headroom, now, rng)
-            {
+            while let Some((place, in_flight)) = group::pick(
+                &self.members(index, per_target),
+                most_out,
+                &headroom,
+                now,
+                rng,
+            ) {
                 let asked = self.groups[index][place].asked;
                 let rules = &self.journey.settings.attempts;
                 let wait = match asked {
                     0 => Duration::ZERO,
                     asked => retry::backoff(asked, rules, rng),
                 };
-                if let Some(attempt) = self.ask((index, place), in_flight, wait, left, refused) {
-                    return Some((attempt, wait));
+                let asked = self.ask((index, place), in_flight, wait, left, refused);
+                if let Some((attempt, place)) = asked {
+                    return Some((attempt, place, wait));
                 }
             }
         }
@@ -191,9 +277,12 @@ impl Route {
         longest: Duration,
         rng: &mut Rng,
         refused: &mut Option<HeraldError>,
-    ) -> Option<(Attempt, Duration)> {
+    ) -> Option<(Attempt, Place, Duration)> {
+        let per_target = self.journey.settings.attempts.per_target;
         for index in 0..self.groups.len() {
-            while let Some((place, in_flight)) = group::pick_anyway(&self.members(index), now) {
+            while let Some((place, in_flight)) =
+                group::pick_anyway(&self.members(index, per_target), now)
+            {
                 let stop = &self.groups[index][place];
                 let rest = match stop.state.standing(now) {
                     // The first attempt has nobody else, and waits for nobody.
@@ -209,9 +298,9 @@ impl Route {
                     0 => rest,
                     asked => rest.max(retry::backoff(asked, rules, rng)),
                 };
-                let attempt = self.ask((index, place), in_flight, wait, longest, refused);
-                if let Some(attempt) = attempt {
-                    return Some((attempt, wait));
+                let asked = self.ask((index, place), in_flight, wait, longest, refused);
+                if let Some((attempt, place)) = asked {
+                    return Some((attempt, place, wait));
                 }
             }
         }
@@ -219,9 +308,8 @@ impl Route {
     }
 
     /// The group as this request sees it: those that were asked least often, and not too often.
-    fn members(&self, group: usize) -> Vec<Member<'_>> {
+    fn members(&self, group: usize, per_target: u32) -> Vec<Member<'_>> {
         let group = &self.groups[group];
-        let per_target = self.journey.settings.attempts.per_target;
         let open = group.iter().filter(|stop| !stop.is_shut);
         let least = open.map(|stop| stop.asked).min().unwrap_or(u32::MAX);
         let may_be_asked =
@@ -242,7 +330,7 @@ impl Route {
         wait: Duration,
         left: Duration,
         refused: &mut Option<HeraldError>,
-    ) -> Option<Attempt> {
+    ) -> Option<(Attempt, Place)> {
         let stop = &self.groups[group][place];
         // A wait that would use up the call's time is not begun.
         let is_in_time = wait.is_zero() || wait < left;
@@ -276,8 +364,8 @@ impl Route {
         budget.try_retry(Instant::now(), rules)
     }
 
-    /// What it takes to ask a target, noted in the record.
-    fn prepare(&self, stop: &Stop, in_flight: InFlight) -> Result<Attempt, HeraldError> {
+    /// What it takes to ask a target.
+    fn prepare(&self, stop: &Stop, in_flight: InFlight) -> Result<(Attempt, Place), HeraldError> {
         let Journey {
             gateway,
             settings,
@@ -296,13 +384,13 @@ impl Route {
         };
         let passage = Passage::find(*dialect, completion, &target, about)?;
         let headers = outgoing_headers(&target.provider, request.headers(), completion.stream);
-        // The place at the last provider is free before one at the next is asked for.
-        record.hold_open(None);
         let (open, waiting) = gateway.limits().enter(settings, &target.provider)?;
-        record.hold_open(Some(open));
-        record.note_route(settings.generation, &target, completion.stream);
-        record.note_lost(passage.lost);
-        Ok(Attempt {
+        let place = Place {
+            target: Arc::clone(&target),
+            lost: passage.lost,
+            open,
+        };
+        let attempt = Attempt {
             target,
             api: passage.api,
             body: passage.body,
@@ -310,7 +398,9 @@ impl Route {
             headers,
             waiting: Some(waiting),
             in_flight,
-        })
+            number: record.attempts() + 1,
+        };
+        Ok((attempt, place))
     }
 }
 

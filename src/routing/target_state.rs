@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use actix_web::http::header::HeaderMap;
@@ -14,6 +15,7 @@ use tokio::time::Instant;
 use super::{
     headroom::{HeadroomRules, Quota, QuotaKind, Quotas},
     outliers::{AttemptResult, Begun, Change, Health, OutlierRules, Phase, Tally},
+    times::{Awaited, Times},
 };
 use crate::{
     alive::{Alive, Living},
@@ -83,6 +85,7 @@ pub struct TargetState {
 struct Known {
     health: Health,
     quotas: Quotas,
+    times: Times,
 }
 
 impl Known {
@@ -143,6 +146,17 @@ impl TargetState {
     /// Takes over what a head of the target, whatever its status, tells of quotas and rests.
     pub fn note_head(&self, status: u16, headers: &HeaderMap, now: Instant, rules: &HeadroomRules) {
         self.lock().quotas.read(status, headers, now, rules);
+    }
+
+    /// Notes how long an attempt took until what is awaited came.
+    pub fn note_time(&self, awaited: Awaited, length: Duration) {
+        self.lock().times.note(awaited, length);
+    }
+
+    /// How long so many in a hundred of its recent attempts took at most; `None` while too few are known.
+    #[must_use]
+    pub fn usual_time(&self, awaited: Awaited, percent: u8) -> Option<Duration> {
+        self.lock().times.percentile(awaited, percent)
     }
 
     /// Whether it may be asked.
@@ -278,8 +292,6 @@ pub struct TargetSnapshot {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     const RULES: OutlierRules = OutlierRules {

@@ -27,6 +27,36 @@ pub(super) struct AttemptsSection {
     budget: f64,
     #[schemars(range(min = 0, max = 1000))]
     budget_min: u32,
+    hedge: HedgeWord,
+    #[schemars(transform = between("1ms", "10m"))]
+    hedge_min: Time,
+    #[schemars(range(min = 0, max = 1))]
+    hedge_budget: f64,
+}
+
+/// After which percentile of a target's times another attempt begins beside the first.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum HedgeWord {
+    Off,
+    P50,
+    P75,
+    P90,
+    P95,
+    P99,
+}
+
+impl HedgeWord {
+    fn percentile(self) -> Option<u8> {
+        match self {
+            Self::Off => None,
+            Self::P50 => Some(50),
+            Self::P75 => Some(75),
+            Self::P90 => Some(90),
+            Self::P95 => Some(95),
+            Self::P99 => Some(99),
+        }
+    }
 }
 
 /// A sort of failure before the commit, by the name that the settings have for it.
@@ -73,6 +103,20 @@ pub struct AttemptRules {
     /// How many repeats there may be at providers that had been asked already. Settings `attempts.budget` and
     /// `attempts.budget_min`.
     pub budget: BudgetRules,
+    /// When another attempt begins beside one that is slow; `None` for never, which is the default.
+    pub hedge: Option<HedgeRules>,
+}
+
+/// When another attempt begins beside one that is slow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HedgeRules {
+    /// After which percentile of the target's recent times, 1 to 99. Setting `attempts.hedge`.
+    pub percentile: u8,
+    /// Not before so long. Setting `attempts.hedge_min`, default 200 ms.
+    pub min: Duration,
+    /// How many there may be. Setting `attempts.hedge_budget`, default 0.05; above 0 one in ten seconds in
+    /// any case.
+    pub budget: BudgetRules,
 }
 
 impl AttemptsSection {
@@ -99,6 +143,14 @@ impl AttemptsSection {
                 share: self.budget,
                 min: self.budget_min,
             },
+            hedge: self.hedge.percentile().map(|percentile| HedgeRules {
+                percentile,
+                min: self.hedge_min.0,
+                budget: BudgetRules {
+                    share: self.hedge_budget,
+                    min: u32::from(self.hedge_budget > 0.0),
+                },
+            }),
         }
     }
 }

@@ -262,7 +262,11 @@ impl Metrics {
                 provider: failed.target.provider.id.as_str().into(),
                 model: Arc::clone(&target.model),
             };
-            let failure = Failure::new(failed.error.code(), Origin::Upstream);
+            let origin = match failed.error.is_own() {
+                true => Origin::Gateway,
+                false => Origin::Upstream,
+            };
+            let failure = Failure::new(failed.error.code(), origin);
             add(&self.failed_attempts, target.with(failure), 1);
             add(&self.attempts, target, 1);
         }

@@ -2,7 +2,7 @@
 
 mod stages;
 
-use std::{pin::pin, rc::Rc, sync::Arc, time::Duration};
+use std::{cell::Cell, pin::pin, rc::Rc, sync::Arc, time::Duration};
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use bytes::Bytes;
@@ -29,7 +29,7 @@ use crate::{
     event_filter::EventFilter,
     metadata::{FailedAttempt, Timings, UpstreamMetadata, clean_text},
     providers::{self, BadDocument},
-    routing::{outliers::AttemptResult, retry, route::Attempt},
+    routing::{outliers::AttemptResult, retry, route::Attempt, times::Awaited},
     settings::VerifiedTarget,
     streams::{Phase, StopSignal},
     translation::Losses,
@@ -49,6 +49,8 @@ pub(super) struct AttemptPlan {
     pub(super) attempt: Attempt,
     pub(super) stop: StopSignal,
     pub(super) began: Instant,
+    /// Whether what is awaited has come, for whoever would begin another attempt beside it.
+    has_answered: Option<Rc<Cell<bool>>>,
 }
 
 /// An attempt that has come to its commit.
@@ -64,6 +66,7 @@ pub(super) type Answered = (UpstreamEnd, Tally, Option<UpstreamBody>);
 
 /// An attempt that failed before the commit.
 pub(super) struct Failure {
+    pub(super) number: u32,
     pub(super) target: Arc<VerifiedTarget>,
     /// `None` where no answer came.
     pub(super) head: Option<UpstreamHead>,
@@ -103,7 +106,26 @@ impl AttemptPlan {
             attempt,
             stop: stop.clone(),
             began: Instant::now(),
+            has_answered: None,
         }
+    }
+
+    /// Tells from now on whether what is awaited has come.
+    pub(super) fn watch(&mut self) -> Rc<Cell<bool>> {
+        Rc::clone(self.has_answered.get_or_insert_default())
+    }
+
+    /// Notes that what is awaited has come: of a stream its first content, of a document its head.
+    pub(super) fn note_answer(&self, now: Instant) {
+        if self.terms.settings.attempts.hedge.is_none() {
+            return;
+        }
+        if let Some(has_answered) = &self.has_answered {
+            has_answered.set(true);
+        }
+        let awaited = Awaited::of(self.terms.request.stream);
+        let target = self.attempt.in_flight.target();
+        target.note_time(awaited, now - self.began);
     }
 
     /// Runs the attempt up to its commit.
@@ -119,6 +141,9 @@ impl AttemptPlan {
             Ok(opened) => opened,
             Err(error) => return Err(self.failed(None, Timings::default(), error)),
         };
+        if !self.terms.request.stream && opened.head.status.is_success() {
+            self.note_answer(opened.head_at);
+        }
         self.terms.stream.reach(Phase::Held);
         if self.terms.request.stream && is_event_stream(&opened.head) {
             let held = HeldStream::new(self, opened).ready().await?;
@@ -151,6 +176,7 @@ impl AttemptPlan {
     ) -> Box<Failure> {
         self.note_failure(&error);
         Box::new(Failure {
+            number: self.attempt.number,
             target: self.attempt.target,
             head,
             timings,
@@ -289,6 +315,7 @@ impl Failure {
     /// What is told of it where another attempt follows.
     pub(super) fn as_failed_attempt(&self) -> FailedAttempt {
         FailedAttempt {
+            number: self.number,
             target: Arc::clone(&self.target),
             received: self.head.as_ref().map(|head| head.status.as_u16()),
             error: self.error.clone(),

@@ -6,9 +6,9 @@ use actix::Recipient;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    attempt::{Answered, AttemptPlan, Failure},
+    attempt::{Answered, Failure},
     clocks::ClockLengths,
-    document,
+    document, hedge,
     http_client::HttpClient,
     messages::{CompletionFinished, Tally, UpstreamEnd},
     uncommitted::Uncommitted,
@@ -94,19 +94,18 @@ impl Call {
         let terms = Rc::new(terms);
         let mut attempt = first;
         loop {
-            let plan = AttemptPlan::new(&terms, attempt, &stop);
-            let client = uncommitted.announcer.client();
+            let Uncommitted { announcer, route } = &mut uncommitted;
+            let client = announcer.client();
             let ready = tokio::select! {
                 biased;
                 () = client.client_left() => return client_left(),
-                ready = plan.ready() => ready,
+                ready = hedge::ready(&terms, attempt, &stop, route) => ready,
             };
             let mut failure = match ready {
                 Ok(ready) => return ready.serve(uncommitted).await,
                 Err(failure) => failure,
             };
             let left = terms.total_at().saturating_duration_since(Instant::now());
-            let route = &mut uncommitted.route;
             let Some((next, wait)) = route.after(&failure.error, left) else {
                 return tell(uncommitted, *failure).await;
             };

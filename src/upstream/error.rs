@@ -104,6 +104,10 @@ pub enum UpstreamError {
     /// An operator of the gateway ended the stream.
     #[error("an operator of the gateway ended the request")]
     Cancelled,
+    /// Another attempt beside it served, or the call was over before it was ready: nobody is told this as
+    /// the end of a request.
+    #[error("another attempt served in its place")]
+    Hedged,
 }
 
 impl From<BadDocument> for UpstreamError {
@@ -162,7 +166,14 @@ impl UpstreamError {
             Self::ErrorEvent(_) => "upstream_error_event",
             Self::Draining => "gateway_draining",
             Self::Cancelled => "gateway_cancelled",
+            Self::Hedged => "gateway_hedged",
         }
+    }
+
+    /// Whether Herald itself made the end.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        matches!(self, Self::Draining | Self::Cancelled | Self::Hedged)
     }
 
     /// The provider's own account, where it gave one.

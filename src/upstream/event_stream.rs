@@ -203,6 +203,7 @@ impl Intake {
         if !self.has_content {
             let now = Instant::now();
             self.has_content = true;
+            self.plan.note_answer(now);
             self.clocks
                 .content(now, self.plan.terms.settings.stream.buffer);
             self.tally.time_to_first_event = Some(now - self.plan.terms.started);

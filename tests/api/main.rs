@@ -20,6 +20,7 @@ mod clocks;
 mod commit;
 mod cors;
 mod headers;
+mod hedge;
 mod keys;
 mod limits;
 mod matrix;

@@ -11,6 +11,7 @@ mod buffer;
 
 mod commit;
 mod drain;
+mod hedge;
 mod idle;
 mod leaving;
 mod metadata_event;

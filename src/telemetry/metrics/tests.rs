@@ -88,6 +88,7 @@ fn failed_attempt() -> FailedAttempt {
     let settings = gateway.settings();
     let model = settings.models.iter().next().unwrap();
     FailedAttempt {
+        number: 1,
         target: Arc::clone(model.first_target()),
         received: Some(503),
         error: UpstreamError::Reset,
