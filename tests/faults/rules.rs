@@ -97,6 +97,13 @@ impl Refusal {
         Rule::Refused(self)
     }
 
+    /// Whether SDKs, which repeat every 5xx, are told not to: the provider's own status says that it is
+    /// about the request or the key.
+    fn is_useless_to_repeat(&self) -> bool {
+        let is_such = |status| (300..500).contains(&status) && status != self.status;
+        self.upstream_status.is_some_and(is_such)
+    }
+
     /// This attempt in `proxy-status`.
     fn member(&self, details: &str) -> String {
         let status = self.upstream_status;
@@ -122,6 +129,7 @@ pub(crate) struct Seen {
     pub(crate) provider: Option<String>,
     pub(crate) proxy_status: Option<String>,
     pub(crate) retry_after: Option<String>,
+    pub(crate) should_retry: Option<String>,
     pub(crate) attempts: Option<String>,
     /// Whose request id came.
     pub(crate) request_id: Option<String>,
@@ -152,6 +160,7 @@ impl Seen {
             provider: value("x-upstream-provider"),
             proxy_status: value("proxy-status"),
             retry_after: value("retry-after"),
+            should_retry: value("x-should-retry"),
             attempts: value("x-herald-attempts"),
             request_id: value("x-request-id"),
             text: texts.first().copied(),
@@ -173,6 +182,7 @@ impl Rule {
             provider: Some(cell.a()),
             proxy_status: None,
             retry_after: None,
+            should_retry: None,
             attempts: None,
             request_id: Some(OF_A.to_owned()),
             text: Some(OF_A),
@@ -220,6 +230,7 @@ impl Rule {
                 upstream_status: refusal.upstream_status.map(|status| status.to_string()),
                 proxy_status: Some(refusal.member(refusal.code)),
                 retry_after: refusal.retry_after.map(str::to_owned),
+                should_retry: refusal.is_useless_to_repeat().then(|| "false".to_owned()),
                 request_id: refusal.upstream_status.map(|_| OF_A.to_owned()),
                 text: None,
                 words: refusal.has_words,
