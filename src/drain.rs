@@ -97,7 +97,8 @@ impl Drain {
         self.0.borrow().running
     }
 
-    /// Resolves when no request is running.
+    /// Resolves when no request is running. For shutdowns: before one has begun, nobody is told that the last
+    /// request has ended, and this may wait for ever.
     ///
     /// # Cancel safety
     /// Holds no state.
