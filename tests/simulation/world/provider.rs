@@ -35,7 +35,8 @@ pub(super) struct Call {
     pub(super) head: String,
     pub(super) body: Vec<u8>,
     pub(super) plan: AnswerPlan,
-    /// It came on a kept connection that the provider was about to close, and was not read.
+    /// It came on a kept connection that the provider then closed without a byte: whether it has been read
+    /// Herald cannot know.
     pub(super) is_stale: bool,
     /// What Herald's end of the pipe took, and when.
     pub(super) written: Vec<(Duration, Vec<u8>)>,
@@ -139,6 +140,14 @@ impl Providers {
             closed_at: None,
         });
         number
+    }
+
+    /// Whether a call came on a connection that had served another.
+    fn was_kept(&self, call: usize) -> bool {
+        let seen = self.seen();
+        let connection = seen.calls[call].connection;
+        let mut earlier = seen.calls[..call].iter();
+        earlier.any(|earlier| earlier.connection == connection)
     }
 
     /// Notes a request that came too late.
@@ -285,10 +294,13 @@ impl Providers {
             Either::Left((is_done, _)) => is_done,
             Either::Right(((), _)) => false,
         };
+        let was_kept = self.was_kept(call);
         self.note(call, |call, at| {
             if is_done {
                 call.done_at = Some(at);
                 call.closed_at = (ending == Ending::Closes).then_some(at);
+                let says_nothing = call.written.is_empty() && call.closed_at.is_some();
+                call.is_stale = was_kept && says_nothing;
             } else {
                 call.left_at = Some(at);
             }
