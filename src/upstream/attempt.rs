@@ -146,7 +146,8 @@ impl AttemptPlan {
         }
         self.terms.stream.reach(Phase::Held);
         if self.terms.request.stream && is_event_stream(&opened.head) {
-            let held = HeldStream::new(self, opened).ready().await?;
+            // Boxed, so that a call whose answer is a document does not carry the room of a stream.
+            let held = Box::pin(HeldStream::new(self, opened).ready()).await?;
             return Ok(Ready::Stream(held));
         }
         let document = tokio::select! {
