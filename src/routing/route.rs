@@ -141,7 +141,11 @@ impl Route {
 
     /// The attempt that may follow a failed one, and how long to wait before it. `left` is what is left of
     /// the call's time.
-    pub fn after(&mut self, error: &UpstreamError, left: Duration) -> Option<(Attempt, Duration)> {
+    pub fn after(
+        &mut self,
+        error: &UpstreamError,
+        left: Duration,
+    ) -> Option<(Attempt, Place, Duration)> {
         let rules = &self.journey.settings.attempts;
         let class = retry::class_of(error, rules)?;
         if !rules.mends(class) || self.journey.record.attempts() >= rules.max {
@@ -153,11 +157,14 @@ impl Route {
         // The place at the last provider is free before one at the next is asked for.
         self.journey.record.hold_open(None);
         let next = self.next(now, left, &mut rng, &mut refused);
-        let next = next.or_else(|| self.anyway(now, longest, &mut rng, &mut refused));
-        let (attempt, place, wait) = next?;
+        next.or_else(|| self.anyway(now, longest, &mut rng, &mut refused))
+    }
+
+    /// Notes that an attempt begins behind one that failed, and makes it the one that the request is about.
+    pub fn go_on(&self, failed: FailedAttempt, place: Place) {
+        self.note_failed(failed);
         self.journey.record.note_attempt();
         self.settle(place);
-        Some((attempt, wait))
     }
 
     /// How long an attempt is waited for before another one begins beside it; `None` where none does: the

@@ -106,12 +106,10 @@ impl Call {
                 Err(failure) => failure,
             };
             let left = terms.total_at().saturating_duration_since(Instant::now());
-            let Some((next, wait)) = route.after(&failure.error, left) else {
+            let Some((next, place, wait)) = route.after(&failure.error, left) else {
                 return tell(uncommitted, *failure).await;
             };
-            route.note_failed(failure.as_failed_attempt());
-            let provider = next.target.provider.id.as_str();
-            terms.stream.note_provider(provider);
+            let failed = failure.as_failed_attempt();
             terms.stream.reach(Phase::AwaitingHead);
             if !wait.is_zero() {
                 tokio::select! {
@@ -124,6 +122,10 @@ impl Call {
                     () = sleep(wait) => {}
                 }
             }
+            // Up to here it was the last one.
+            route.go_on(failed, place);
+            let provider = next.target.provider.id.as_str();
+            terms.stream.note_provider(provider);
             attempt = next;
         }
     }

@@ -19,10 +19,7 @@ pub(super) fn check(case: &Case<'_>, found: &mut Findings) {
     // On a kept connection that the provider was about to close a request is sent, and once more on a new
     // one; only twice in a row does that count.
     let stale = case.calls.iter().filter(|said| said.call.is_stale).count();
-    // One that was to follow after a pause counts too, if its request ends meanwhile.
-    let ends = ["gateway_cancelled", "gateway_draining", "upstream_total"];
-    let waited = case.code().is_some_and(|code| ends.contains(&code));
-    let possible = (count - stale).max(1)..=count + usize::from(waited);
+    let possible = (count - stale).max(1)..=count;
     found.unless(*possible.start() <= MOST, 2, || {
         format!("{name}: {count} attempts")
     });
