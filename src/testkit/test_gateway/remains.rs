@@ -51,25 +51,28 @@ impl Remains {
     /// It blocks the thread: a test's end is no place to await in, and what it waits for goes on in
     /// threads of the gateway's and the provider's own.
     pub(super) fn after(gateway: &Gateway, patience: Duration) -> Option<Self> {
-        if Self::of(gateway) != Self::default() {
-            // The end of the last request is told only to those who wait for a shutdown.
-            gateway.drain().begin();
-            // Workers let go of the connections that they keep for the settings before: those of a gateway
-            // that asks itself are its clients too.
-            gateway.replace_settings((*gateway.settings()).clone());
-            let wait = async { timeout(patience, none(gateway)).await };
-            let block = || {
-                let clock = runtime::Builder::new_current_thread().enable_time().build();
-                clock
-                    .expect("a clock needs nothing of the system")
-                    .block_on(wait)
-            };
-            // The test's own runtime does not let its thread be blocked on another.
-            let waited = thread::scope(|scope| scope.spawn(block).join());
-            // What patience was too short for is still there below.
-            let _ = waited.expect("counts cannot fail");
+        if Self::of(gateway) == Self::default() {
+            return None;
         }
-        Some(Self::of(gateway)).filter(|left| *left != Self::default())
+        // The end of the last request is told only to those who wait for a shutdown.
+        gateway.drain().begin();
+        // Workers let go of the connections that they keep for the settings before: those of a gateway
+        // that asks itself are its clients too.
+        gateway.replace_settings((*gateway.settings()).clone());
+        let wait = async { timeout(patience, none(gateway)).await };
+        let block = || {
+            let clock = runtime::Builder::new_current_thread().enable_time().build();
+            clock
+                .expect("a clock needs nothing of the system")
+                .block_on(wait)
+        };
+        // The test's own runtime does not let its thread be blocked on another.
+        let waited = thread::scope(|scope| scope.spawn(block).join());
+        match waited.expect("counts cannot fail") {
+            // Whoever had connected and left before it was accepted may come now.
+            Ok(()) => None,
+            Err(_) => Some(Self::of(gateway)),
+        }
     }
 }
 
