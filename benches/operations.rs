@@ -46,7 +46,8 @@ use tokio::{sync::oneshot, time::Instant};
 const CHAT_REQUEST: &str = r#"{"model":"chat","max_tokens":64,"stream":true,"temperature":0.2,"messages":[{"role":"system","content":"Answer in one sentence."},{"role":"user","content":"What is a gateway?"}]}"#;
 const CHAT_EVENT: &str = r#"{"id":"chatcmpl-AbCdEfGhIjKlMnOpQrStUvWxYz012","object":"chat.completion.chunk","created":1764000000,"model":"gpt-4.1-2025-04-14","service_tier":"default","system_fingerprint":"fp_0123456789","choices":[{"index":0,"delta":{"content":" hello"},"logprobs":null,"finish_reason":null}],"obfuscation":"abcdefg"}"#;
 const MESSAGES_BEGIN: &str = r#"{"type":"message_start","message":{"id":"msg_1","type":"message","role":"assistant","content":[],"model":"claude","stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":9,"output_tokens":1}}}"#;
-const MESSAGES_BLOCK: &str = r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#;
+const MESSAGES_BLOCK: &str =
+    r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#;
 const MESSAGES_EVENT: &str =
     r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" hello"}}"#;
 
@@ -69,7 +70,9 @@ static SETTINGS: LazyLock<VerifiedSettings> = LazyLock::new(|| {
         targets = [{ provider = "anthropic", model = "claude" }]
     "#;
     let settings = Settings::from_toml(written).expect("they are well written");
-    settings.verify(&HashMap::new()).expect("they hang together")
+    settings
+        .verify(&HashMap::new())
+        .expect("they hang together")
 });
 
 fn main() {

@@ -1,6 +1,6 @@
 //! The connector under awc: how a connection to a provider is made, and what awc sees of it.
 //!
-//! awc is given URIs `http://{provider id}{path}` and nothing else, but for the port [`ONCE`] where a
+//! awc is given URIs `http://{provider id}{path}` and nothing else, but for the port `ONCE` where a
 //! connection is to be new. The authority is what its pool is keyed by; the `Connector` looks it up among the endpoints and makes the connection
 //! itself: DNS and all addresses (`dial`), a forward proxy ([`proxy`]), TLS ([`tls`]), or a pipe
 //! that never leaves the process ([`memory`]). awc's own hook for TLS lies *above* the one for

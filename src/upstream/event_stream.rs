@@ -1,7 +1,7 @@
 //! An answer that is an event stream: bytes → events → client, under the clocks, to a truthful end.
 //!
-//! Until the commit it is a [`HeldStream`], which knows of no client; with the commit it becomes a
-//! [`Relay`](relay::Relay), which has one and can have no other attempt beside it.
+//! Until the commit it is a `HeldStream`, which knows of no client; with the commit it becomes a
+//! `Relay`, which has one and can have no other attempt beside it.
 
 mod held;
 mod read_on;

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 /// and one slice; a 32 MiB prompt handed over whole would be copied whole.
 const MAX_SLICE_BYTES: usize = 64 * 1024;
 
-/// How far a request has come. It goes back only where it has to be sent [again](RequestBody::again).
+/// How far a request has come. It goes back only where it has to be sent again (`RequestBody::again`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SendProgress {
     /// There is no connection yet.
