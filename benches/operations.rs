@@ -8,8 +8,11 @@
 //! An operation does the same at each turn, so that twice as many turns take twice as many instructions.
 //! The decoder has a program of its own, `sse_decoder.rs`, which takes chunks of other sizes.
 
+#![expect(clippy::print_stdout, reason = "the script reads the names there")]
+
 use std::{
     collections::HashMap,
+    env,
     hint::black_box,
     sync::{Arc, LazyLock},
     task::{Context, Waker},
@@ -75,40 +78,75 @@ static SETTINGS: LazyLock<VerifiedSettings> = LazyLock::new(|| {
         .expect("they hang together")
 });
 
+/// Makes what it takes, and returns one turn.
+type Made = fn() -> Box<dyn FnMut()>;
+
+const OPERATIONS: [(&str, Made); 12] = [
+    ("decode_event", decode_event),
+    ("encode_event", encode_event),
+    ("header_policy", header_policy),
+    ("status_table", status_table),
+    ("pass_request", pass_request),
+    ("pass_long_request", pass_long_request),
+    ("chat_request_as_messages", chat_request_as_messages),
+    ("chat_event_as_message", chat_event_as_message),
+    ("chat_event_as_response", chat_event_as_response),
+    ("message_event_as_chat", message_event_as_chat),
+    ("choose_of_one", || choose_target(1)),
+    ("choose_of_three", || choose_target(3)),
+];
+
+/// `names` prints the operations, `turns OPERATION NUMBER` does so many of one; all else is divan's.
 fn main() {
-    divan::main();
+    let words: Vec<String> = env::args().skip(1).collect();
+    match &*words.iter().map(String::as_str).collect::<Vec<_>>() {
+        ["names"] => OPERATIONS.iter().for_each(|(name, _)| println!("{name}")),
+        ["turns", name, turns] => {
+            let mut turn = make(name);
+            (0..turns.parse().expect("a number")).for_each(|_: usize| turn());
+        }
+        _ => divan::main(),
+    }
+}
+
+#[divan::bench(args = OPERATIONS.map(|(name, _)| name))]
+fn operation(bencher: Bencher<'_, '_>, name: &str) {
+    bencher.bench_local(make(name));
+}
+
+fn make(name: &str) -> Box<dyn FnMut()> {
+    let mut all = OPERATIONS.iter();
+    let (_, made) = all.find(|(known, _)| *known == name).expect("an operation");
+    made()
 }
 
 /// One event of 314 bytes, its line and the empty one in one chunk.
-#[divan::bench]
-fn decode_event(bencher: Bencher<'_, '_>) {
+fn decode_event() -> Box<dyn FnMut()> {
     let chunk = Bytes::from(format!("data: {CHAT_EVENT}\n\n"));
     let mut decoder = SseDecoder::new(8 << 20);
-    bencher.bench_local(|| {
+    Box::new(move || {
         decoder.push(black_box(chunk.clone()));
-        decoder.next_event().expect("it is small")
-    });
+        black_box(decoder.next_event().expect("it is small"));
+    })
 }
 
 /// One event through the channel and out of the body.
-#[divan::bench]
-fn encode_event(bencher: Bencher<'_, '_>) {
+fn encode_event() -> Box<dyn FnMut()> {
     let (sender, receiver) = delivery::channel(32, 1 << 20);
     let (report, _) = oneshot::channel();
     let mut body = Box::pin(SseBody::new(DeliveryStream::new(receiver, report), None));
-    let mut cx = Context::from_waker(Waker::noop());
     let data = bytestring::ByteString::from(CHAT_EVENT);
-    bencher.bench_local(|| {
+    Box::new(move || {
         let event = sse::Data::new(black_box(data.clone()));
         let sent = sender.send(event.into(), data.len()).now_or_never();
         assert!(matches!(sent, Some(Ok(()))), "there is room");
-        body.as_mut().poll_next(&mut cx).is_ready()
-    });
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(black_box(body.as_mut().poll_next(&mut cx)).is_ready());
+    })
 }
 
 /// A provider's head of 20 fields, of which ten go out.
-#[divan::bench]
-fn header_policy(bencher: Bencher<'_, '_>) {
+fn header_policy() -> Box<dyn FnMut()> {
     let mut head = HeaderMap::new();
     for (name, value) in [
         ("date", "Mon, 23 Nov 2026 12:00:00 GMT"),
@@ -136,52 +174,69 @@ fn header_policy(bencher: Bencher<'_, '_>) {
         head.append(name, HeaderValue::from_static(value));
     }
     let policy = &SETTINGS.providers[&ProviderId::new("openai")].header_policy;
-    bencher.bench_local(|| policy.for_key(None).forward(black_box(&head), true));
+    Box::new(move || {
+        drop(black_box(
+            policy.for_key(None).forward(black_box(&head), true),
+        ))
+    })
 }
 
-#[divan::bench]
-fn status_table(bencher: Bencher<'_, '_>) {
+fn status_table() -> Box<dyn FnMut()> {
     let table = &SETTINGS.providers[&ProviderId::new("openai")].status_table;
-    bencher.bench_local(|| table.map(black_box(429)));
+    Box::new(|| {
+        black_box(table.map(black_box(429)));
+    })
 }
 
 /// A request that passes: read, and the model's name put into it.
-#[divan::bench]
-fn pass_request(bencher: Bencher<'_, '_>) {
+fn pass_request() -> Box<dyn FnMut()> {
     let body = Bytes::from(CHAT_REQUEST);
-    bencher.bench_local(|| passage(&ChatCompletions, black_box(&body), "chat"));
+    Box::new(move || {
+        drop(black_box(passage(
+            &ChatCompletions,
+            black_box(&body),
+            "chat",
+        )))
+    })
 }
 
 /// The same with a prompt of a megabyte.
-#[divan::bench]
-fn pass_long_request(bencher: Bencher<'_, '_>) {
+fn pass_long_request() -> Box<dyn FnMut()> {
     let body = Bytes::from(CHAT_REQUEST.replace("gateway", &"word ".repeat(200_000)));
-    bencher.bench_local(|| passage(&ChatCompletions, black_box(&body), "chat"));
+    Box::new(move || {
+        drop(black_box(passage(
+            &ChatCompletions,
+            black_box(&body),
+            "chat",
+        )))
+    })
 }
 
-#[divan::bench]
-fn write_chat_request_as_messages(bencher: Bencher<'_, '_>) {
+fn chat_request_as_messages() -> Box<dyn FnMut()> {
     let body = Bytes::from(CHAT_REQUEST);
-    bencher.bench_local(|| passage(&ChatCompletions, black_box(&body), "messages"));
+    Box::new(move || {
+        drop(black_box(passage(
+            &ChatCompletions,
+            black_box(&body),
+            "messages",
+        )))
+    })
 }
 
-#[divan::bench]
-fn write_chat_event_as_message(bencher: Bencher<'_, '_>) {
+fn chat_event_as_message() -> Box<dyn FnMut()> {
     let mut translation = translation(&Messages, "chat");
     let event = event(None, CHAT_EVENT);
-    bencher.bench_local(|| translation.event(black_box(&event)));
+    Box::new(move || drop(black_box(translation.event(black_box(&event)))))
 }
 
 /// It grows with the answer, because the last event of a response repeats all of it.
-#[divan::bench]
-fn write_chat_event_as_response(bencher: Bencher<'_, '_>) {
+fn chat_event_as_response() -> Box<dyn FnMut()> {
     let mut translation = translation(&Responses, "chat");
     let event = event(None, CHAT_EVENT);
-    bencher.bench_local(|| translation.event(black_box(&event)));
+    Box::new(move || drop(black_box(translation.event(black_box(&event)))))
 }
 
-#[divan::bench]
-fn write_message_event_as_chat(bencher: Bencher<'_, '_>) {
+fn message_event_as_chat() -> Box<dyn FnMut()> {
     let mut translation = translation(&ChatCompletions, "messages");
     for (name, data) in [
         ("message_start", MESSAGES_BEGIN),
@@ -191,31 +246,28 @@ fn write_message_event_as_chat(bencher: Bencher<'_, '_>) {
         begun.expect("it is Anthropic's");
     }
     let event = event(Some("content_block_delta"), MESSAGES_EVENT);
-    bencher.bench_local(|| translation.event(black_box(&event)));
+    Box::new(move || drop(black_box(translation.event(black_box(&event)))))
 }
 
 /// Whom of so many targets to ask, and the attempt's end.
-#[divan::bench(args = [1, 3])]
-fn choose_target(bencher: Bencher<'_, '_>, targets: usize) {
+fn choose_target(targets: usize) -> Box<dyn FnMut()> {
     let provider = ProviderId::new("openai");
     let state = |number| {
         let key = TargetKey::new(&provider, &format!("model-{number}"));
         Arc::new(TargetState::new(key))
     };
     let states: Vec<_> = (0..targets).map(state).collect();
-    let members: Vec<_> = states
-        .iter()
-        .map(|target| Member {
+    let (mut rng, now) = (Rng::with_seed(7), Instant::now());
+    Box::new(move || {
+        let member = |target| Member {
             target,
             weight: 1,
             may_be_asked: true,
-        })
-        .collect();
-    let (mut rng, now) = (Rng::with_seed(7), Instant::now());
-    bencher.bench_local(|| {
+        };
+        let members: Vec<_> = states.iter().map(member).collect();
         let picked = group::pick(black_box(&members), 1, &SETTINGS.headroom, now, &mut rng);
-        picked.map(|(place, _)| place)
-    });
+        drop(black_box(picked));
+    })
 }
 
 fn passage(dialect: &'static dyn Dialect, body: &Bytes, model: &str) -> Passage {
