@@ -1,6 +1,6 @@
 //! What Herald tells of itself: its log, and in it the one line of each request.
 
-use std::{cell::RefCell, collections::BTreeMap, fmt, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, fmt, sync::Once, time::Duration};
 
 use tokio::time::Instant;
 use tracing::{
@@ -11,7 +11,8 @@ use tracing::{
 use tracing_subscriber::{Layer, layer::Context, layer::SubscriberExt};
 
 thread_local! {
-    static LINES: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
+    /// What is logged on this thread, while somebody collects it.
+    static LINES: RefCell<Option<Vec<Line>>> = const { RefCell::new(None) };
 }
 
 /// One line of the log.
@@ -38,11 +39,19 @@ impl Line {
 }
 
 /// Runs something on this thread, and gives back what Herald logs meanwhile.
+///
+/// There is one collector for all threads. A subscriber of each thread's own would now and then miss
+/// lines: while there is only one, `tracing` asks the thread that first comes to a line of the log
+/// whether anybody wants it, and a test beside this one would answer no for all.
 pub(super) fn collect<T>(run: impl FnOnce() -> T) -> (T, Vec<Line>) {
-    LINES.with_borrow_mut(Vec::clear);
-    let subscriber = tracing_subscriber::registry().with(Collector);
-    let done = tracing::subscriber::with_default(subscriber, run);
-    (done, LINES.take())
+    static COLLECTOR: Once = Once::new();
+    COLLECTOR.call_once(|| {
+        let subscriber = tracing_subscriber::registry().with(Collector);
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+    });
+    LINES.set(Some(Vec::new()));
+    let done = run();
+    (done, LINES.take().unwrap())
 }
 
 struct Collector;
@@ -57,13 +66,16 @@ impl<S: Subscriber> Layer<S> for Collector {
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut line = Line {
-            at: Instant::now(),
-            target: event.metadata().target(),
-            fields: BTreeMap::new(),
-        };
-        event.record(&mut line);
-        LINES.with_borrow_mut(|lines| lines.push(line));
+        LINES.with_borrow_mut(|lines| {
+            let Some(lines) = lines else { return };
+            let mut line = Line {
+                at: Instant::now(),
+                target: event.metadata().target(),
+                fields: BTreeMap::new(),
+            };
+            event.record(&mut line);
+            lines.push(line);
+        });
     }
 }
 
