@@ -6,7 +6,7 @@ use redis::{RedisResult, aio::MultiplexedConnection};
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::{LocalSet, spawn_local},
-    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval_at, sleep, timeout},
 };
 
 use super::{
@@ -249,7 +249,8 @@ impl Link {
 
     /// Renews what runs three times as often as it must be.
     async fn keep_leases(self: Rc<Self>) {
-        let mut ticks = interval(self.settings.lease / 3);
+        let between = self.settings.lease / 3;
+        let mut ticks = interval_at(Instant::now() + between, between);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
