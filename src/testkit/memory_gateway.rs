@@ -29,10 +29,10 @@ use crate::{Gateway, listener, startup::own_app};
 /// let recordings = ReplayLibrary::from_dir("settings/recordings").unwrap().without_pauses();
 /// let herald = MemoryGateway::start(Gateway::playing(recordings).unwrap()).await;
 /// let mut client = herald.connect(64 * 1024);
-/// client.write_all(b"GET /health/live HTTP/1.1\r\nconnection: close\r\n\r\n").await.unwrap();
+/// client.write_all(b"GET /health/live HTTP/1.1\r\nhost: herald\r\nconnection: close\r\n\r\n").await.unwrap();
 /// let mut answer = String::new();
 /// client.read_to_string(&mut answer).await.unwrap();
-/// assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+/// assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
 /// # });
 /// ```
 ///
