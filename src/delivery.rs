@@ -1,6 +1,7 @@
 //! The way from the event pump to the client's body, and the report of how far it was taken.
 
 mod channel;
+mod pump;
 
 use std::{
     fmt,
@@ -12,10 +13,12 @@ use actix_web_lab::sse;
 use futures_util::Stream;
 use tokio::sync::oneshot;
 
+pub(crate) use channel::HandBack;
 use channel::Taken;
 pub use channel::{
     ClientLeft, DeliveryReceiver, DeliverySender, QueueDepth, QueueGauge, Sending, channel,
 };
+pub(crate) use pump::Pump;
 
 /// How far the client took a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +48,11 @@ impl DeliveryStream {
             events,
             report: Some(report),
         }
+    }
+
+    /// For a body that writes something of its own between two events.
+    pub(crate) fn as_hand_back(&self) -> HandBack {
+        self.events.as_hand_back()
     }
 
     fn report(&mut self, is_whole: bool) {

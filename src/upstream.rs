@@ -18,10 +18,14 @@ pub mod uncommitted;
 
 pub use error::UpstreamError;
 
+use std::rc::Rc;
+
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tracing::{Instrument, Span};
 
 use call::Call;
+
+use crate::delivery::Pump;
 
 /// Owns one call for a completion, from opening a connection to a provider to the end of the answer.
 ///
@@ -54,8 +58,13 @@ impl Actor for UpstreamActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let call = self.call.take().expect("an actor is started once");
-        // Boxed before it is wrapped: each layer around it would move its kilobytes once more.
-        let run = Box::pin(call.run()).instrument(self.span.clone());
+        let span = self.span.clone();
+        let pump = Rc::new_cyclic(|pump| {
+            call.uncommitted.announcer.client().filled_by(pump);
+            // Boxed before it is wrapped: each layer around it would move its kilobytes once more.
+            Pump::new(Box::pin(call.run()).instrument(span))
+        });
+        let run = async move { pump.run().await };
         ctx.spawn(run.into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
 }

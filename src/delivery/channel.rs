@@ -9,7 +9,7 @@ use std::{
     fmt,
     future::poll_fn,
     pin::Pin,
-    rc::Rc,
+    rc::{Rc, Weak},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -18,6 +18,8 @@ use std::{
 };
 
 use actix_web_lab::sse;
+
+use super::pump::{Drive, Pump};
 
 /// The client left: nobody takes what is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,8 @@ struct Queue {
     /// Wait for the client's leaving.
     watchers: Waiters,
     depth: Arc<Depth>,
+    /// What fills it, unless a test does.
+    pump: Option<Weak<dyn Drive>>,
 }
 
 struct Waiting {
@@ -123,6 +127,15 @@ impl Waiters {
 pub struct DeliverySender(Rc<RefCell<Queue>>);
 
 impl DeliverySender {
+    /// Says what fills the channel from now on, so that a body that waits can see to it itself.
+    pub(crate) fn filled_by<F>(&self, pump: &Weak<Pump<F>>)
+    where
+        F: Future<Output = ()> + Unpin + 'static,
+    {
+        let pump: Weak<Pump<F>> = Weak::clone(pump);
+        self.0.borrow_mut().pump = Some(pump);
+    }
+
     /// Hands over an event of `size` bytes; waits while there is no room.
     ///
     /// # Errors
@@ -254,18 +267,56 @@ pub(super) enum Taken {
 
 impl DeliveryReceiver {
     pub(super) fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<Taken> {
-        let mut queue = self.0.borrow_mut();
-        if let Some(event) = queue.pop() {
-            return Poll::Ready(Taken::Event(event));
+        if let Some(taken) = self.take() {
+            return Poll::Ready(taken);
         }
-        if queue.is_ended {
-            return Poll::Ready(Taken::End);
+        // While it sees to it itself, nothing need wake it.
+        let waker = self.0.borrow_mut().taker.take();
+        if let Some(pump) = self.pump() {
+            pump.drive(cx);
+            if let Some(taken) = self.take() {
+                pump.hand_back();
+                return Poll::Ready(taken);
+            }
         }
-        if queue.is_abandoned {
-            return Poll::Ready(Taken::BrokenOff);
-        }
-        queue.taker = Some(cx.waker().clone());
+        let known = waker.filter(|known| known.will_wake(cx.waker()));
+        self.0.borrow_mut().taker = Some(known.unwrap_or_else(|| cx.waker().clone()));
         Poll::Pending
+    }
+
+    fn take(&self) -> Option<Taken> {
+        let mut queue = self.0.borrow_mut();
+        match queue.pop() {
+            Some(event) => Some(Taken::Event(event)),
+            None if queue.is_ended => Some(Taken::End),
+            None if queue.is_abandoned => Some(Taken::BrokenOff),
+            None => None,
+        }
+    }
+
+    fn pump(&self) -> Option<Rc<dyn Drive>> {
+        self.0.borrow().pump.as_ref()?.upgrade()
+    }
+}
+
+/// Says for a body that it does not wait for an event any more, because it has something else to write.
+#[derive(Clone)]
+pub(crate) struct HandBack(Weak<RefCell<Queue>>);
+
+impl HandBack {
+    /// What wakes the call wakes the actor, until the body asks for an event again.
+    pub(crate) fn hand_back(&self) {
+        let queue = self.0.upgrade();
+        let pump = queue.and_then(|queue| queue.borrow().pump.as_ref()?.upgrade());
+        if let Some(pump) = pump {
+            pump.hand_back();
+        }
+    }
+}
+
+impl DeliveryReceiver {
+    pub(super) fn as_hand_back(&self) -> HandBack {
+        HandBack(Rc::downgrade(&self.0))
     }
 }
 
@@ -286,6 +337,10 @@ impl Drop for DeliveryReceiver {
         }
         queue.givers.wake();
         queue.watchers.wake();
+        drop(queue);
+        if let Some(pump) = self.pump() {
+            pump.release();
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -11,7 +11,7 @@ use actix_web_lab::sse::Sse;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::delivery::DeliveryStream;
+use crate::delivery::{DeliveryStream, HandBack};
 
 /// A comment without an empty line after it: a line that every SSE reader skips. With an empty line
 /// the OpenAI Python SDK takes it for an event once an `id:` was seen.
@@ -25,6 +25,7 @@ pub struct SseBody {
     first: Option<Bytes>,
     events: Pin<Box<Sse<DeliveryStream>>>,
     heartbeat: Option<Heartbeat>,
+    hand_back: HandBack,
 }
 
 struct Heartbeat {
@@ -50,6 +51,7 @@ impl SseBody {
         });
         Self {
             first: None,
+            hand_back: events.as_hand_back(),
             events: Box::pin(Sse::from_stream(events)),
             heartbeat,
         }
@@ -106,7 +108,10 @@ impl MessageBody for SseBody {
             heartbeat.has_written = true;
             return item;
         }
-        heartbeat.poll_due(cx).map(|()| Some(Ok(HEARTBEAT)))
+        ready!(heartbeat.poll_due(cx));
+        // With this in its hands the connection may not come back for long.
+        self.hand_back.hand_back();
+        Poll::Ready(Some(Ok(HEARTBEAT)))
     }
 
     fn boxed(self) -> BoxBody {

@@ -230,7 +230,7 @@ async fn a_client_who_leaves_a_stream_that_is_read_on_for_its_usage_is_cancelled
     let mut reply = client.reply().await;
     let id = reply.header("x-herald-request-id").unwrap().to_owned();
     reply.chunk().await.unwrap();
-    drop(reply);
+    reply.leave().await;
     gate.open();
     let line = lines.of(&id).await;
     assert_eq!(line["outcome"], "cancelled");

@@ -253,6 +253,12 @@ impl Reply {
         serde_json::from_str(&self.text().await).unwrap()
     }
 
+    /// Leaves, and waits until Herald has seen it.
+    pub(crate) async fn leave(mut self) {
+        self.client.socket.shutdown().await.unwrap();
+        while self.client.fill().await.is_ok_and(|read| read > 0) {}
+    }
+
     /// The same connection, for another request.
     pub(crate) fn into_client(self) -> Client {
         self.client
