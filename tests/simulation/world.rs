@@ -9,6 +9,7 @@
 //! `HERALD_SIM_SEEDS=N` plays the first N seeds, `HERALD_SIM_SEED=N` that one alone.
 
 mod answer;
+mod ask;
 mod case;
 mod checks;
 mod client;
@@ -21,6 +22,7 @@ mod provider;
 mod shrink;
 mod speech;
 mod transcript;
+mod visit;
 mod wire;
 
 use std::{

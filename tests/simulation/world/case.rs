@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use super::{
-    client::{Ask, ClientSeen, Exchange, Reads},
+    ask::Ask,
+    client::Reads,
     format::{Format, Provider, format_of},
     heard::{self, Heard},
     outcome::Line,
     plan::Tuning,
     play::Run,
     provider::Call,
+    visit::{ClientSeen, Exchange},
     wire::{Answer, AnswerReader, Event},
 };
 

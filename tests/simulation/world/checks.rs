@@ -13,6 +13,8 @@ mod verbatim;
 
 use std::fmt;
 
+use serde_json::Value;
+
 use super::{
     case::{Case, cases},
     play::Run,
@@ -72,6 +74,11 @@ pub(super) fn judge(run: &Run) -> Vec<Broken> {
         check(case, &mut found);
     }
     found.0
+}
+
+/// A body as the value that it holds.
+fn value(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_default()
 }
 
 fn check(case: &Case<'_>, found: &mut Findings) {

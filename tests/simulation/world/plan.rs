@@ -6,7 +6,8 @@ use herald::settings::{Settings, VerifiedSettings};
 
 use super::{
     answer::AnswerPlan,
-    client::{ClientPlan, Other, key_of, model},
+    ask::{Other, model},
+    client::{ClientPlan, key_of},
     format::Provider,
 };
 use crate::random::Random;

@@ -12,11 +12,13 @@ use herald::{
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
-    client::{Ask, ClientPlan, ClientSeen, How, Leaves, Reads},
+    ask::Ask,
+    client::{ClientPlan, How, Leaves, Reads},
     format::{Dialect, Provider},
     outcome::{Line, collect},
     plan::{Operation, PROBE, Plan},
     provider::{Call, Providers},
+    visit::ClientSeen,
 };
 use crate::bench::simulate;
 

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, sync::LazyLock, time::Duration};
 
 use regex::Regex;
 
-use super::{client::ClientSeen, play::Run, provider::Call};
+use super::{play::Run, provider::Call, visit::ClientSeen};
 
 /// For people: what happened, with the beginnings of what was written.
 pub(super) fn tell(run: &Run) -> String {

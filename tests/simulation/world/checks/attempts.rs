@@ -99,7 +99,7 @@ fn check_missing(case: &Case<'_>, found: &mut Findings) {
         .first()
         .is_some_and(|first| std::ptr::eq(first, case.exchange));
     let is_alone = case.run.plan.clients.len() == 1 && is_first;
-    let other = case.ask.other.map(super::super::client::Other::provider);
+    let other = case.ask.other.map(super::super::ask::Other::provider);
     let may_serve = other.is_some_and(|other| other.asked_in(case.ask.dialect).is_some());
     let ends = [Operation::Cancel, Operation::Drain, Operation::End];
     let is_ended = ends.iter().any(|end| case.run.first(*end).is_some());

@@ -6,10 +6,9 @@ use std::time::Duration;
 use super::{
     super::{
         case::{Case, TICK},
-        client::value,
         format::Dialect,
     },
-    Findings, attempts,
+    Findings, attempts, value,
 };
 
 pub(super) fn check(case: &Case<'_>, found: &mut Findings) {

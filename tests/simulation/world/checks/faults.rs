@@ -4,10 +4,9 @@ use super::{
     super::{
         answer::Fault,
         case::{Case, TICK},
-        client::value,
         format::Format,
     },
-    Findings,
+    Findings, value,
 };
 
 pub(super) fn check(case: &Case<'_>, found: &mut Findings) {

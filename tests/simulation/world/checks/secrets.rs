@@ -1,7 +1,7 @@
 //! Promise 10: no key, no prompt, no completion where it does not belong.
 
 use super::{
-    super::{case::Case, client::COOKIE, format::Provider, play::Run},
+    super::{ask::COOKIE, case::Case, format::Provider, play::Run},
     Findings,
 };
 
