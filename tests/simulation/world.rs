@@ -13,6 +13,7 @@ mod ask;
 mod case;
 mod checks;
 mod client;
+mod due;
 mod format;
 mod heard;
 mod outcome;
@@ -22,6 +23,7 @@ mod provider;
 mod shrink;
 mod speech;
 mod transcript;
+mod tuning;
 mod visit;
 mod wire;
 

@@ -146,7 +146,10 @@ impl Ask {
     /// The body that a provider of the same format must get.
     pub(super) fn passed_body(&self, to: Provider) -> String {
         let model = model(self.provider, self.other);
-        let (from, to) = (format!("\"{model}\""), format!("\"upstream-{}\"", to.id()));
+        let (from, to) = (
+            format!("\"{model}\""),
+            format!("\"{}\"", to.upstream_model()),
+        );
         self.body().replacen(&from, &to, 1)
     }
 

@@ -8,9 +8,9 @@ use super::{
     format::{Format, Provider, format_of},
     heard::{self, Heard},
     outcome::Line,
-    plan::Tuning,
     play::Run,
     provider::Call,
+    tuning::Tuning,
     visit::{ClientSeen, Exchange},
     wire::{Answer, AnswerReader, Event},
 };
@@ -124,7 +124,7 @@ impl<'a> Said<'a> {
     }
 
     pub(super) fn content_at(&self) -> Option<Duration> {
-        Some(self.answer.at(self.heard.content?))
+        Some(self.answer.at(*self.heard.content.first()?))
     }
 
     pub(super) fn error_at(&self) -> Option<Duration> {
@@ -153,9 +153,36 @@ impl Case<'_> {
         &self.ask.marker
     }
 
-    /// The call whose answer the client got.
+    /// The call whose answer the client got: the last, or of two at a time the one that the head names, or
+    /// the log. Whether that is the truth is checked by all that is said of it.
     pub(super) fn serving(&self) -> Option<&Said<'_>> {
-        self.calls.last()
+        let last = self.calls.last()?;
+        let Some(beside) = self.beside(self.calls.len() - 1) else {
+            return Some(last);
+        };
+        let told = self.outcome.and_then(|line| line.field("provider"));
+        let told = self.answer.header("x-upstream-provider").or(told);
+        if told == Some(beside.call.provider.id()) {
+            Some(beside)
+        } else {
+            Some(last)
+        }
+    }
+
+    /// The call that was still under way when this one came, at another target. Of two that are over and
+    /// begun at one instant the log tells whether they were.
+    pub(super) fn beside(&self, number: usize) -> Option<&Said<'_>> {
+        self.tuning()?.hedge?;
+        let at = self.calls[number].call.at;
+        let provider = self.calls[number].call.provider;
+        let told = self.outcome.and_then(|line| line.field("failed_attempts"));
+        let is_told = told.is_some_and(|told| told.contains("gateway_hedged"));
+        let mut before = self.calls[..number].iter().rev();
+        before.find(|said| {
+            let is_under_way = |over| over > at || (over == at && is_told);
+            let is_other = said.call.provider != provider && !said.call.is_stale;
+            is_other && said.over_at().is_none_or(is_under_way)
+        })
     }
 
     /// Who was asked for it at last.
@@ -178,7 +205,12 @@ impl Case<'_> {
 
     /// Whether the client spoke its format with the provider, byte for byte.
     pub(super) fn passes(&self) -> bool {
-        self.provider().asked_in(self.ask.dialect) == Some(self.ask.dialect.format())
+        self.passes_to(self.provider())
+    }
+
+    /// Whether it would with this one.
+    pub(super) fn passes_to(&self, provider: Provider) -> bool {
+        provider.asked_in(self.ask.dialect) == Some(self.ask.dialect.format())
     }
 
     pub(super) fn generation(&self) -> Option<u64> {
@@ -207,30 +239,5 @@ impl Case<'_> {
         let total = self.tuning()?.total;
         let asked = self.ask.timeout_ms.map(Duration::from_millis);
         Some(asked.map_or(total, |asked| asked.min(total)))
-    }
-
-    /// When the head of a stream may go out at the earliest, and must at the latest, as far as the
-    /// provider's side tells. A reason for the end alone may come to nothing in another format.
-    pub(super) fn commit_due(&self) -> Option<(Duration, Duration)> {
-        let said = self.serving()?;
-        if !said.answer.has_head() {
-            return None;
-        }
-        let held = said.answer.head_at + self.tuning()?.hold;
-        let due = |content: Option<Duration>| {
-            let times = [content, said.ended_at()];
-            times.into_iter().flatten().fold(held, Duration::min)
-        };
-        Some((due(said.content_at()), due(self.content_at())))
-    }
-
-    /// When the first content had come that is some in the client's format too.
-    pub(super) fn content_at(&self) -> Option<Duration> {
-        let said = self.serving()?;
-        if self.passes() {
-            said.content_at()
-        } else {
-            Some(said.answer.at(said.heard.begun?))
-        }
     }
 }

@@ -3,9 +3,11 @@
 mod attempts;
 mod bounds;
 mod commit;
+mod ejection;
 mod ends;
 mod faults;
 mod headers;
+mod hedge;
 mod leaving;
 mod record;
 mod secrets;
@@ -70,6 +72,7 @@ pub(super) fn judge(run: &Run) -> Vec<Broken> {
     let cases = cases(run);
     record::check_run(run, &cases, &mut found);
     secrets::check_run(run, &mut found);
+    ejection::check_run(&cases, &mut found);
     for case in &cases {
         check(case, &mut found);
     }

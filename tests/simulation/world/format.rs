@@ -99,6 +99,11 @@ impl Provider {
         }
     }
 
+    /// The name that the model has there.
+    pub(super) fn upstream_model(self) -> String {
+        format!("upstream-{}", self.id())
+    }
+
     /// Its key: nobody but the provider itself may ever see it.
     pub(super) fn key(self) -> String {
         format!("sk-of-provider-{}-0123456789", self.id())

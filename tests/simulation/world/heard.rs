@@ -20,10 +20,10 @@ pub(super) struct Heard {
     /// Whether the end of the body was what said so.
     pub(super) ended_by_bytes: bool,
     pub(super) error: Option<Told>,
-    /// How much of the body it took to hear the first content: text, or a reason for the end.
-    pub(super) content: Option<usize>,
-    /// The first text.
-    pub(super) begun: Option<usize>,
+    /// How much of the body it took to hear each piece of content: text, or a reason for the end.
+    pub(super) content: Vec<usize>,
+    /// Those of text.
+    pub(super) texts: Vec<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,11 +138,11 @@ impl Heard {
             }
         }
         let has_come = self.text.len() > text || self.finish != finish;
-        if self.content.is_none() && has_come {
-            self.content = Some(event.end);
+        if has_come {
+            self.content.push(event.end);
         }
-        if self.begun.is_none() && self.text.len() > text {
-            self.begun = Some(event.end);
+        if self.text.len() > text {
+            self.texts.push(event.end);
         }
     }
 
@@ -217,6 +217,6 @@ pub(super) fn document(format: Format, body: &[u8]) -> Option<Heard> {
         }
     }
     heard.ended = Some(body.len());
-    (heard.content, heard.begun) = (heard.ended, heard.ended);
+    (heard.content, heard.texts) = (vec![body.len()], vec![body.len()]);
     Some(heard)
 }

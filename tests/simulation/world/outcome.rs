@@ -33,6 +33,12 @@ impl Line {
         self.target == "herald::request"
     }
 
+    /// The tokens of the prompt and of the answer.
+    pub(super) fn usage(&self) -> Option<(u64, u64)> {
+        let count = |name| self.field(name)?.parse().ok();
+        count("prompt_tokens").zip(count("completion_tokens"))
+    }
+
     pub(super) fn field(&self, name: &str) -> Option<&str> {
         self.fields.get(name).map(String::as_str)
     }

@@ -9,6 +9,7 @@ use super::{
     ask::{Other, model},
     client::{ClientPlan, key_of},
     format::Provider,
+    tuning::Tuning,
 };
 use crate::random::Random;
 
@@ -41,22 +42,6 @@ pub(super) enum Operation {
     End,
 }
 
-/// What differs between two generations.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tuning {
-    pub(super) hold: Duration,
-    pub(super) head: Duration,
-    pub(super) first_event: Duration,
-    pub(super) idle: Duration,
-    pub(super) total: Duration,
-    pub(super) client_write: Duration,
-    pub(super) heartbeat: Option<Duration>,
-    pub(super) drain_after_end: Duration,
-    pub(super) queue_events: usize,
-    pub(super) queue_bytes: usize,
-    pub(super) per_target: u32,
-}
-
 /// Bounds that all runs share.
 pub(super) const MAX_EVENT: usize = 16 * 1024;
 pub(super) const MAX_BODY: usize = 64 * 1024;
@@ -78,30 +63,37 @@ impl Plan {
         let clients: Vec<_> = (0..clients)
             .map(|number| ClientPlan::draw(random, number))
             .collect();
-        let mut number = 0;
-        let mut answers = Vec::new();
-        for provider in Provider::ALL {
-            let mut plans = Vec::new();
-            if provider != Provider::Probe {
-                for client in &clients {
-                    let asks = client.asks.iter();
-                    let asks = asks.filter(|ask| ask.targets().any(|target| target == provider));
-                    for _ in asks {
-                        number += 1;
-                        plans.push(AnswerPlan::draw(random, number, client.is_slow()));
-                    }
-                }
-            }
-            answers.push((provider, plans));
-        }
-        Self {
+        let mut plan = Self {
+            answers: draw_answers(random, &clients),
             clients,
-            answers,
             operations: draw_operations(random),
             chance: random.next(),
             has_user_timeout: random.percent(50),
             tunings: [Tuning::draw(random), Tuning::draw(random)],
+        };
+        for tuning in &mut plan.tunings {
+            tuning.draw_optional(random);
         }
+        if plan.tunings[0].ejection.is_some() {
+            plan.crowd(random);
+        }
+        plan
+    }
+
+    /// Has many ask for the same, since only then it is seen who is left out.
+    fn crowd(&mut self, random: &mut Random) {
+        for number in self.clients.len()..MOST_CLIENTS {
+            self.clients.push(ClientPlan::draw(random, number));
+        }
+        let provider = self.clients[0].asks[0].provider;
+        let mut others = Provider::SERVING.to_vec();
+        others.retain(|other| *other != provider);
+        let other = random.one_of(&others);
+        let other = random.one_of(&[Other::Behind(other), Other::Beside(other)]);
+        for ask in self.clients.iter_mut().flat_map(|client| &mut client.asks) {
+            (ask.provider, ask.other) = (provider, Some(other));
+        }
+        self.answers = draw_answers(random, &self.clients);
     }
 
     /// The settings of a generation, without the providers' transport.
@@ -111,19 +103,15 @@ impl Plan {
         }
         let which = which(generation);
         let mut settings = BASES.with(|bases| bases[which].clone());
-        let tuning = self.tunings[which];
-        settings.clocks.hold = tuning.hold;
-        settings.clocks.head = tuning.head;
-        settings.clocks.first_event = tuning.first_event;
-        settings.clocks.idle = tuning.idle;
-        settings.clocks.total = tuning.total;
-        settings.clocks.client_write = tuning.client_write;
-        settings.heartbeat = tuning.heartbeat;
-        settings.attempts.per_target = tuning.per_target;
-        settings.upstream.drain_after_end = tuning.drain_after_end;
-        settings.stream.queue_events = tuning.queue_events;
-        settings.stream.queue_bytes = tuning.queue_bytes;
+        self.tunings[which].apply(&mut settings);
         settings
+    }
+
+    /// For how long a stream whose client left may be read on at the most.
+    pub(super) fn longest_read_on(&self) -> Duration {
+        let tunings = self.tunings.iter();
+        let times = tunings.filter_map(|tuning| Some(tuning.read_on?.time));
+        times.max().unwrap_or_default()
     }
 
     pub(super) fn tuning(&self, generation: u64) -> &Tuning {
@@ -145,7 +133,8 @@ fn base(generation: u64) -> VerifiedSettings {
     let mut toml = format!(
         "[limits]\nconcurrent = {CONCURRENT}\n\
          [upstream]\nproxy = \"none\"\nmax_event_bytes = \"{MAX_EVENT}B\"\n\
-         max_body_bytes = \"{MAX_BODY}B\"\nerror_body = \"{}ms\"\n[stream]\nheld_events = {HELD_EVENTS}\n",
+         max_body_bytes = \"{MAX_BODY}B\"\nerror_body = \"{}ms\"\n[stream]\nheld_events = {HELD_EVENTS}\n\
+         [attempts]\nhedge = \"p50\"\n",
         ERROR_BODY.as_millis()
     );
     for number in 0..=PROBE {
@@ -190,7 +179,8 @@ fn base(generation: u64) -> VerifiedSettings {
             }
             let target = |provider: Provider, group: u8| {
                 let id = provider.id();
-                format!("{{ provider = \"{id}\", model = \"upstream-{id}\", group = {group} }}")
+                let model = provider.upstream_model();
+                format!("{{ provider = \"{id}\", model = \"{model}\", group = {group} }}")
             };
             let mut targets = vec![target(provider, 0)];
             targets.extend(other.map(|other| match other {
@@ -210,23 +200,25 @@ fn base(generation: u64) -> VerifiedSettings {
         .unwrap_or_else(|found| panic!("{found}"))
 }
 
-impl Tuning {
-    fn draw(random: &mut Random) -> Self {
-        let mut one_of = |lengths: &[u64]| Duration::from_millis(random.one_of(lengths));
-        Self {
-            hold: one_of(&[0, 50, 250, 250, 2_000]),
-            head: one_of(&[3_000, 5_000]),
-            first_event: one_of(&[5_000, 8_000]),
-            idle: one_of(&[2_000, 4_000, 6_000]),
-            total: one_of(&[9_000, 20_000, 60_000]),
-            client_write: one_of(&[3_000, 5_000]),
-            heartbeat: Some(one_of(&[0, 700, 15_000])).filter(|length| !length.is_zero()),
-            drain_after_end: one_of(&[0, 1_000]),
-            queue_events: random.one_of(&[1, 4, 32]),
-            queue_bytes: random.one_of(&[1_024, 16_384, 1 << 20]),
-            per_target: random.one_of(&[1, 1, 2]),
+/// An answer of each target for each request that may come to it.
+fn draw_answers(random: &mut Random, clients: &[ClientPlan]) -> Vec<(Provider, Vec<AnswerPlan>)> {
+    let mut number = 0;
+    let mut answers = Vec::new();
+    for provider in Provider::ALL {
+        let mut plans = Vec::new();
+        if provider != Provider::Probe {
+            for client in clients {
+                let asks = client.asks.iter();
+                let asks = asks.filter(|ask| ask.targets().any(|target| target == provider));
+                for _ in asks {
+                    number += 1;
+                    plans.push(AnswerPlan::draw(random, number, client.is_slow()));
+                }
+            }
         }
+        answers.push((provider, plans));
     }
+    answers
 }
 
 fn draw_operations(random: &mut Random) -> Vec<(Duration, Operation)> {

@@ -7,7 +7,7 @@ use super::{
         case::{Case, Said, TICK},
         plan::Operation,
     },
-    Findings,
+    Findings, hedge,
 };
 
 /// Most attempts for one request, and the statuses that another attempt may mend: the defaults.
@@ -31,23 +31,12 @@ pub(super) fn check(case: &Case<'_>, found: &mut Findings) {
             || format!("{name}: {provider:?} was asked, and is no target"),
         );
     }
-    for pair in case.calls.windows(2) {
-        let [failed, next] = pair else { continue };
-        found.unless(is_mendable(failed), 2, || {
-            format!("{name}: another attempt behind {:?}", failed.answer.status)
-        });
-        let over = failed.over_at();
-        found.unless(
-            over.is_some_and(|over| over <= next.call.at + TICK),
-            2,
-            || {
-                format!(
-                    "{name}: an attempt at {:?} beside one until {over:?}",
-                    next.call.at
-                )
-            },
-        );
+    for number in 1..count {
+        if case.beside(number).is_none() {
+            check_next(case, number, found);
+        }
     }
+    hedge::check(case, found);
     let per_target = case.tuning().map_or(1, |tuning| tuning.per_target as usize);
     for target in case.ask.targets() {
         let asked = case.calls.iter().filter(|said| !said.call.is_stale);
@@ -90,9 +79,37 @@ pub(super) fn check(case: &Case<'_>, found: &mut Findings) {
     check_missing(case, found);
 }
 
-/// Whoever is the first to ask, and has somebody else to ask, does so.
-fn check_missing(case: &Case<'_>, found: &mut Findings) {
-    let name = case.name();
+/// All attempts before one have failed in a way that another may mend, and are over.
+fn check_next(case: &Case<'_>, number: usize, found: &mut Findings) {
+    let (name, next) = (case.name(), &case.calls[number]);
+    for failed in &case.calls[..number] {
+        found.unless(
+            hedge::is_no_end(case, failed) || is_mendable(failed),
+            2,
+            || format!("{name}: another attempt behind {:?}", failed.answer.status),
+        );
+        let over = failed.over_at();
+        found.unless(
+            over.is_some_and(|over| over <= next.call.at + TICK),
+            2,
+            || {
+                format!(
+                    "{name}: an attempt at {:?} beside one until {over:?}",
+                    next.call.at
+                )
+            },
+        );
+        let due = case.commit_due_of(failed).map(|(_, due)| due);
+        let is_committed = failed.is_success() && failed.answer.is_stream() && case.ask.stream;
+        let is_early = due.is_none_or(|due| over.is_some_and(|over| over <= due + TICK));
+        found.unless(!is_committed || is_early, 2, || {
+            format!("{name}: another attempt behind one that was to be told at {due:?}")
+        });
+    }
+}
+
+/// Whether it is the first to ask, stays, has somebody else to ask, and no operator meddles.
+pub(super) fn may_ask_another(case: &Case<'_>) -> bool {
     let is_first = case
         .client
         .exchanges
@@ -103,15 +120,16 @@ fn check_missing(case: &Case<'_>, found: &mut Findings) {
     let may_serve = other.is_some_and(|other| other.asked_in(case.ask.dialect).is_some());
     let ends = [Operation::Cancel, Operation::Drain, Operation::End];
     let is_ended = ends.iter().any(|end| case.run.first(*end).is_some());
+    is_alone && may_serve && !is_ended && case.is_eager() && case.code() != Some("upstream_total")
+}
+
+/// Whoever may ask another where it failed does so.
+fn check_missing(case: &Case<'_>, found: &mut Findings) {
+    let name = case.name();
     let [only] = case.calls.as_slice() else {
         return;
     };
-    if !is_alone
-        || !may_serve
-        || is_ended
-        || !case.is_eager()
-        || case.code() == Some("upstream_total")
-    {
+    if !may_ask_another(case) {
         return;
     }
     let is_committed = case.answer.status == 200;
@@ -122,10 +140,13 @@ fn check_missing(case: &Case<'_>, found: &mut Findings) {
 }
 
 /// Whether a failure is one that another attempt may mend.
-fn is_mendable(said: &Said<'_>) -> bool {
-    let status = said.answer.status;
-    let is_refused = said.answer.has_head() && !said.is_success() && !MENDABLE.contains(&status);
+pub(super) fn is_mendable(said: &Said<'_>) -> bool {
     // Who told of an error in words named a status of those too.
     let is_silent = said.call.plan.fault == Some(Fault::Silent);
-    !is_refused && !is_silent
+    !is_refused(said) && !is_silent
+}
+
+/// Whether it is the request that was refused.
+pub(super) fn is_refused(said: &Said<'_>) -> bool {
+    said.answer.has_head() && !said.is_success() && !MENDABLE.contains(&said.answer.status)
 }

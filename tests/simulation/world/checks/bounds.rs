@@ -8,7 +8,7 @@ use super::{
         client::Reads,
         plan::{ERROR_BODY, MAX_EVENT},
     },
-    Findings,
+    Findings, leaving,
 };
 
 /// What may be under way beside the queue: the pipes, awc's and actix's buffers, and an event that is
@@ -43,8 +43,11 @@ fn check_room(case: &Case<'_>, said: &Said<'_>, found: &mut Findings) {
         return;
     }
     let most = BUFFERS + tuning.queue_bytes + case.client.plan.room;
+    // What is read on for its usage waits for nobody.
+    let read_on = leaving::read_on_until(case).and_then(|_| case.left_at());
     let (mut written, mut taken, mut reads) = (0, 0, case.client.reads.iter().peekable());
-    for (at, bytes) in &said.call.written {
+    let queued = said.call.written.iter();
+    for (at, bytes) in queued.take_while(|(at, _)| read_on.is_none_or(|left| *at < left)) {
         while let Some((_, read)) = reads.next_if(|(read_at, _)| read_at <= at) {
             taken += read;
         }
@@ -74,7 +77,9 @@ fn check_end(case: &Case<'_>, said: &Said<'_>, found: &mut Findings) {
         || format!("{name}: asked at {begun:?}, the provider was kept until {over:?}"),
     );
     if let (Reads::Stalls(..), Some((from, to))) = (case.client.plan.reads, case.client.stalled) {
+        let read_on = leaving::read_on_until(case).unwrap_or_default();
         let quiet = said.last_written_at().unwrap_or(said.call.at).max(from);
+        let quiet = quiet.max(read_on);
         let most = quiet + tuning.client_write + tuning.idle + tuning.head + rest;
         let is_freed = over.is_some_and(|over| over <= most);
         found.unless(is_freed || to < most, 7, || {

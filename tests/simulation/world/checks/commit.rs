@@ -29,14 +29,14 @@ pub(super) fn check(case: &Case<'_>, found: &mut Findings) {
         });
     }
     if answer.status != 200 {
-        // Content that had come before would have sent the head out.
+        // What commits would have sent the head out.
         if case.ask.stream && said.answer.is_stream() && said.is_success() {
-            let content = case.content_at().or(said.ended_at());
-            let is_early = content.is_none_or(|at| at + TICK >= answer.head_at);
+            let due = case.commit_due();
+            let is_early = due.is_none_or(|(_, due)| due + TICK >= answer.head_at);
             found.unless(is_early || !case.is_eager(), 2, || {
                 format!(
-                    "{name}: status {} although content was there at {content:?}",
-                    answer.status
+                    "{name}: status {} at {:?}, although the head was due at {due:?}",
+                    answer.status, answer.head_at
                 )
             });
         }

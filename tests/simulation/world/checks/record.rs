@@ -140,12 +140,7 @@ pub(super) fn check(case: &Case<'_>, found: &mut Findings) {
     if kind == "completed"
         && let Some(said) = case.serving()
     {
-        let told = |name| {
-            outcome
-                .field(name)
-                .and_then(|count| count.parse::<u64>().ok())
-        };
-        let told = told("prompt_tokens").zip(told("completion_tokens"));
+        let told = outcome.usage();
         found.unless(told == said.heard.usage, 0, || {
             format!(
                 "{name}: the provider counted {:?}, the log {told:?}",
