@@ -21,7 +21,7 @@ use super::{
     event_stream::HeldStream,
     http_client::{UpstreamBody, UpstreamHead, UpstreamRequest},
     messages::{Tally, UpstreamEnd},
-    request_body::{RequestBody, SendProgress},
+    request_body::{RequestBody, Sending},
     uncommitted::Uncommitted,
 };
 use crate::{
@@ -373,7 +373,7 @@ fn timeout_of_next_hop(left: Duration) -> HeaderValue {
 }
 
 /// The next step of sending; never resolves once there is none to come.
-async fn next_stage(progress: &mut Option<watch::Receiver<SendProgress>>) -> SendProgress {
+async fn next_stage(progress: &mut Option<watch::Receiver<Sending>>) -> Sending {
     if let Some(receiver) = progress {
         if receiver.changed().await.is_ok() {
             return *receiver.borrow_and_update();

@@ -15,7 +15,17 @@ use tokio::sync::watch;
 /// and one slice; a 32 MiB prompt handed over whole would be copied whole.
 const MAX_SLICE_BYTES: usize = 64 * 1024;
 
-/// How far a request has come. It goes back only where it has to be sent again (`RequestBody::again`).
+/// How far a request has come, on which of its ways.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sending {
+    /// How often it had to be sent again (`RequestBody::again`). Whoever looks seldom learns by it of a new
+    /// beginning that went by at once.
+    pub repeats: u32,
+    /// How far it has come since.
+    pub progress: SendProgress,
+}
+
+/// How far a request has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SendProgress {
     /// There is no connection yet.
@@ -28,7 +38,7 @@ pub enum SendProgress {
 
 /// A body made of pieces of other buffers, none of them copied, which tells how far it was sent.
 ///
-/// The receiver of [`SendProgress`] also learns of the end: its sender is dropped with the body and
+/// The receiver of [`Sending`] also learns of the end: its sender is dropped with the body and
 /// its repetition, when there is an answer's head or none will come. A body of no bytes is never asked
 /// for by awc, so it stays [`SendProgress::Connecting`] to the end.
 #[derive(Debug)]
@@ -38,20 +48,23 @@ pub struct RequestBody {
     next: usize,
     current: Bytes,
     length: u64,
-    progress: watch::Sender<SendProgress>,
+    sending: watch::Sender<Sending>,
 }
 
 impl RequestBody {
     /// Makes a body of `pieces`, in this order.
     #[must_use]
-    pub fn new(pieces: Vec<Bytes>) -> (Self, watch::Receiver<SendProgress>) {
-        let (progress, receiver) = watch::channel(SendProgress::Connecting);
+    pub fn new(pieces: Vec<Bytes>) -> (Self, watch::Receiver<Sending>) {
+        let (sending, receiver) = watch::channel(Sending {
+            repeats: 0,
+            progress: SendProgress::Connecting,
+        });
         let body = Self {
             length: pieces.iter().map(|piece| piece.len() as u64).sum(),
             pieces: pieces.into(),
             next: 0,
             current: Bytes::new(),
-            progress,
+            sending,
         };
         (body, receiver)
     }
@@ -63,13 +76,16 @@ impl RequestBody {
             next: 0,
             current: Bytes::new(),
             length: self.length,
-            progress: self.progress.clone(),
+            sending: self.sending.clone(),
         }
     }
 
     /// Tells that there is no connection for it any more.
     pub(super) fn begin_anew(&self) {
-        self.report(SendProgress::Connecting);
+        self.sending.send_modify(|sending| {
+            sending.repeats += 1;
+            sending.progress = SendProgress::Connecting;
+        });
     }
 
     fn next_slice(&mut self) -> Option<Bytes> {
@@ -82,9 +98,9 @@ impl RequestBody {
     }
 
     fn report(&self, reached: SendProgress) {
-        self.progress.send_if_modified(|progress| {
-            let is_news = *progress != reached;
-            *progress = reached;
+        self.sending.send_if_modified(|sending| {
+            let is_news = sending.progress != reached;
+            sending.progress = reached;
             is_news
         });
     }
@@ -152,13 +168,17 @@ mod tests {
         let mut again = body.again();
         while next(&mut body).await.is_some() {}
         drop(body);
-        assert_eq!(*progress.borrow_and_update(), SendProgress::Written);
+        assert_eq!(progress.borrow_and_update().progress, SendProgress::Written);
         again.begin_anew();
         assert!(progress.has_changed().unwrap());
-        assert_eq!(*progress.borrow_and_update(), SendProgress::Connecting);
+        let sending = *progress.borrow_and_update();
+        assert_eq!(
+            (sending.repeats, sending.progress),
+            (1, SendProgress::Connecting)
+        );
         assert_eq!(again.size(), BodySize::Sized(2));
         assert_eq!(next(&mut again).await.unwrap(), "a");
-        assert_eq!(*progress.borrow_and_update(), SendProgress::Writing);
+        assert_eq!(progress.borrow_and_update().progress, SendProgress::Writing);
         assert_eq!(next(&mut again).await.unwrap(), "b");
     }
 
@@ -166,14 +186,17 @@ mod tests {
     async fn progress_goes_from_connecting_over_writing_to_written() {
         let pieces = vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")];
         let (mut body, mut progress) = RequestBody::new(pieces);
-        assert_eq!(*progress.borrow_and_update(), SendProgress::Connecting);
+        assert_eq!(
+            progress.borrow_and_update().progress,
+            SendProgress::Connecting
+        );
         next(&mut body).await;
         assert!(progress.has_changed().unwrap());
-        assert_eq!(*progress.borrow_and_update(), SendProgress::Writing);
+        assert_eq!(progress.borrow_and_update().progress, SendProgress::Writing);
         next(&mut body).await;
         assert!(!progress.has_changed().unwrap());
         next(&mut body).await;
-        assert_eq!(*progress.borrow_and_update(), SendProgress::Written);
+        assert_eq!(progress.borrow_and_update().progress, SendProgress::Written);
         drop(body);
         assert!(progress.changed().await.is_err());
     }
