@@ -239,6 +239,10 @@ impl AsyncRead for HeadFilter {
             let part = this.ready.len().min(buf.remaining());
             buf.put_slice(&this.ready[..part]);
             this.ready.advance(part);
+            if this.ready.is_empty() {
+                // A stream may go on for long; what its head took is given back.
+                this.ready = BytesMut::new();
+            }
             return Poll::Ready(Ok(()));
         }
         if let Phase::Body(_) = this.phase {
@@ -353,6 +357,23 @@ mod tests {
         };
         let (answer, ()) = tokio::join!(caller, provider);
         assert_eq!(answer, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi");
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_goes_on_holds_nothing_of_its_head() {
+        let (mut filter, mut far) = filter();
+        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        let provider = async {
+            far.read_u8().await.unwrap();
+            far.write_all(head).await.unwrap();
+        };
+        let caller = async {
+            filter.write_all(b"1").await.unwrap();
+            filter.read_exact(&mut vec![0; head.len()]).await.unwrap();
+        };
+        tokio::join!(caller, provider);
+        assert!(matches!(filter.phase, Phase::Body(_)));
+        assert_eq!(filter.ready.capacity(), 0);
     }
 
     #[tokio::test]
