@@ -21,7 +21,8 @@ pub use error::UpstreamError;
 use std::rc::Rc;
 
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
-use tracing::{Instrument, Span};
+use futures_util::future::LocalBoxFuture;
+use tracing::{Instrument, Span, instrument::Instrumented};
 
 use call::Call;
 
@@ -37,19 +38,20 @@ use crate::delivery::Pump;
 /// lives there; when the client leaves, the future returns, and dropping it closes the provider's
 /// socket.
 pub struct UpstreamActor {
-    call: Option<Call>,
-    /// The span of whoever makes the actor: it starts in a task of its own, which has none.
-    span: Span,
+    /// The call as it runs, made before the actor, so that the actor has no room for what it is made of.
+    pump: Option<Rc<Pump<Instrumented<LocalBoxFuture<'static, ()>>>>>,
 }
 
 impl UpstreamActor {
-    /// An actor for one call; [`Actor::start`] sets it going.
+    /// An actor for one call, which belongs to the current span; [`Actor::start`] sets it going.
     #[must_use]
     pub fn new(call: Call) -> Self {
-        Self {
-            call: Some(call),
-            span: Span::current(),
-        }
+        let pump = Rc::new_cyclic(|pump| {
+            call.uncommitted.announcer.client().filled_by(pump);
+            // The actor starts in a task of its own, which has no span.
+            Pump::new(call.run().instrument(Span::current()))
+        });
+        Self { pump: Some(pump) }
     }
 }
 
@@ -57,14 +59,18 @@ impl Actor for UpstreamActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        let call = self.call.take().expect("an actor is started once");
-        let span = self.span.clone();
-        let pump = Rc::new_cyclic(|pump| {
-            call.uncommitted.announcer.client().filled_by(pump);
-            // Boxed before it is wrapped: each layer around it would move its kilobytes once more.
-            Pump::new(Box::pin(call.run()).instrument(span))
-        });
+        let pump = self.pump.take().expect("an actor is started once");
         let run = async move { pump.run().await };
         ctx.spawn(run.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_actor_has_no_room_for_the_call_that_it_runs() {
+        assert!(size_of::<UpstreamActor>() < size_of::<Call>() / 8);
     }
 }

@@ -7,6 +7,7 @@ use std::{cell::Cell, pin::pin, rc::Rc, sync::Arc, time::Duration};
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use bytes::Bytes;
 use bytestring::ByteString;
+use futures_util::future::LocalBoxFuture;
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -326,22 +327,22 @@ impl Failure {
 }
 
 impl Ready {
-    /// Commits, and serves to the end.
-    pub(super) async fn serve(self, uncommitted: Uncommitted) -> Answered {
+    /// Commits, and serves to the end. Each sort has a box of its own size.
+    pub(super) fn serve(self, uncommitted: Uncommitted) -> LocalBoxFuture<'static, Answered> {
         match self {
-            Self::Stream(stream) => stream.serve(uncommitted).await,
-            Self::Document(document) => document.serve(uncommitted).await,
+            Self::Stream(stream) => Box::pin(stream.serve(uncommitted)),
+            Self::Document(document) => Box::pin(document.serve(uncommitted)),
         }
     }
 }
 
 impl ReadyDocument {
-    async fn serve(self, uncommitted: Uncommitted) -> Answered {
+    async fn serve(self: Box<Self>, uncommitted: Uncommitted) -> Answered {
         let Self {
             plan,
             opened,
             document: Document { text, usage, lost },
-        } = self;
+        } = *self;
         let lost_parts = lost.names().len();
         let target = plan.attempt.target;
         let Opened {

@@ -3,10 +3,11 @@
 use std::{rc::Rc, sync::Arc};
 
 use actix::Recipient;
+use futures_util::future::LocalBoxFuture;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    attempt::{Answered, Failure},
+    attempt::{Answered, Failure, Ready},
     clocks::ClockLengths,
     document, hedge,
     http_client::HttpClient,
@@ -65,69 +66,83 @@ impl CallTerms {
 
 impl Call {
     /// Runs the call to its end and reports it.
-    pub(super) async fn run(self) {
-        let finished = self.finished.clone();
-        let drain_after_end = self.terms.settings.upstream.drain_after_end;
-        let stream = Arc::clone(&self.terms.stream);
-        let (end, tally, rest) = self.answer().await;
-        // A client who left is remembered where it left.
-        if !matches!(end, UpstreamEnd::ClientLeft) {
-            stream.reach(Phase::Ending);
-        }
-        // A response actor that is gone has told its client already.
-        let _ = finished.send(CompletionFinished { end, tally }).await;
-        if let Some(mut rest) = rest {
-            // The provider has said all; what is left is framing. Reading it lets the connection
-            // serve the next request.
-            let _ = timeout(drain_after_end, document::read_away(&mut rest)).await;
-        }
-    }
-
-    async fn answer(self) -> Answered {
+    ///
+    /// A stream may be open for half an hour. So all that it takes to come to the commit has a box of its
+    /// own, which is gone by then, and what serves gets one of its own size.
+    pub(super) fn run(self) -> LocalBoxFuture<'static, ()> {
         let Self {
             terms,
             first,
-            mut uncommitted,
-            mut stop,
-            ..
+            uncommitted,
+            stop,
+            finished,
         } = self;
-        let terms = Rc::new(terms);
-        let mut attempt = first;
-        loop {
-            let Uncommitted { announcer, route } = &mut uncommitted;
-            let client = announcer.client();
-            let ready = tokio::select! {
-                biased;
-                () = client.client_left() => return client_left(),
-                ready = hedge::ready(&terms, attempt, &stop, route) => ready,
+        let drain_after_end = terms.settings.upstream.drain_after_end;
+        let stream = Arc::clone(&terms.stream);
+        let opening = Box::pin(open(terms, first, uncommitted, stop));
+        Box::pin(async move {
+            let (end, tally, rest) = match opening.await {
+                Ok((ready, uncommitted)) => ready.serve(uncommitted).await,
+                Err(answered) => answered,
             };
-            let mut failure = match ready {
-                Ok(ready) => return ready.serve(uncommitted).await,
-                Err(failure) => failure,
-            };
-            let left = terms.total_at().saturating_duration_since(Instant::now());
-            let Some((next, place, wait)) = route.after(&failure.error, left) else {
-                return tell(uncommitted, *failure).await;
-            };
-            let failed = failure.as_failed_attempt();
-            terms.stream.reach(Phase::AwaitingHead);
-            if !wait.is_zero() {
-                tokio::select! {
-                    biased;
-                    () = client.client_left() => return client_left(),
-                    reason = stop.stopped() => {
-                        failure.error = reason;
-                        return tell(uncommitted, *failure).await;
-                    }
-                    () = sleep(wait) => {}
-                }
+            // A client who left is remembered where it left.
+            if !matches!(end, UpstreamEnd::ClientLeft) {
+                stream.reach(Phase::Ending);
             }
-            // Up to here it was the last one.
-            route.go_on(failed, place);
-            let provider = next.target.provider.id.as_str();
-            terms.stream.note_provider(provider);
-            attempt = next;
+            // A response actor that is gone has told its client already.
+            let _ = finished.send(CompletionFinished { end, tally }).await;
+            if let Some(mut rest) = rest {
+                // The provider has said all; what is left is framing. Reading it lets the connection
+                // serve the next request.
+                let _ = timeout(drain_after_end, document::read_away(&mut rest)).await;
+            }
+        })
+    }
+}
+
+/// Runs attempts until one of them is ready to commit. Where none will be, the client is told.
+async fn open(
+    terms: CallTerms,
+    first: Attempt,
+    mut uncommitted: Uncommitted,
+    mut stop: StopSignal,
+) -> Result<(Ready, Uncommitted), Answered> {
+    let terms = Rc::new(terms);
+    let mut attempt = first;
+    loop {
+        let Uncommitted { announcer, route } = &mut uncommitted;
+        let client = announcer.client();
+        let ready = tokio::select! {
+            biased;
+            () = client.client_left() => return Err(client_left()),
+            ready = hedge::ready(&terms, attempt, &stop, route) => ready,
+        };
+        let mut failure = match ready {
+            Ok(ready) => return Ok((ready, uncommitted)),
+            Err(failure) => failure,
+        };
+        let left = terms.total_at().saturating_duration_since(Instant::now());
+        let Some((next, place, wait)) = route.after(&failure.error, left) else {
+            return Err(tell(uncommitted, *failure).await);
+        };
+        let failed = failure.as_failed_attempt();
+        terms.stream.reach(Phase::AwaitingHead);
+        if !wait.is_zero() {
+            tokio::select! {
+                biased;
+                () = client.client_left() => return Err(client_left()),
+                reason = stop.stopped() => {
+                    failure.error = reason;
+                    return Err(tell(uncommitted, *failure).await);
+                }
+                () = sleep(wait) => {}
+            }
         }
+        // Up to here it was the last one.
+        route.go_on(failed, place);
+        let provider = next.target.provider.id.as_str();
+        terms.stream.note_provider(provider);
+        attempt = next;
     }
 }
 
