@@ -10,8 +10,10 @@ use actix_web::http::{
     header::{self, HeaderMap, HeaderName, HeaderValue},
     uri::PathAndQuery,
 };
-use awc::error::{InvalidUrl, SendRequestError};
+use awc::{ClientResponse, error::PayloadError};
+use bytes::Bytes;
 use bytestring::ByteString;
+use futures_util::stream::Stream;
 
 pub use self::body::UpstreamBody;
 use super::{
@@ -209,46 +211,45 @@ impl HttpClient {
             header::ACCEPT_ENCODING,
             HeaderValue::from_static("identity"),
         );
-        let ask = |port, body| {
-            let uri = uri(&request.provider, request.path.clone(), port);
-            let headers = headers.clone();
-            async move {
-                let uri = uri.ok_or(SendRequestError::Url(InvalidUrl::MissingHost))?;
-                self.ask(uri, headers, body).await
-            }
+        let freeze = |port, headers| {
+            let uri = uri(&request.provider, request.path.clone(), port)?;
+            let mut call = self.awc.post(uri).no_decompress();
+            *call.headers_mut() = headers;
+            // Frozen, a request leaves its head behind for whoever has to send it again.
+            call.freeze().ok()
         };
+        let call = freeze(None, headers).ok_or(ConnectError::Unreachable)?;
         self.connector.refresh(&request.provider).await;
         let again = request.body.again();
-        let answer = match ask(None, request.body).await {
+        let answer = match call.send_body(request.body).await {
             Err(error) if classify::is_stale(&error) => {
                 tracing::debug!(provider = %request.provider, "an idle connection had been closed");
                 again.begin_anew();
-                ask(Some(connector::ONCE), again).await
+                let call = freeze(Some(connector::ONCE), call.headers().clone());
+                let call = call.ok_or(ConnectError::Unreachable)?;
+                call.send_body(again).await
             }
             answer => answer,
         };
-        answer.map_err(|error| classify::send_error(&error))
+        answer
+            .map(taken_apart)
+            .map_err(|error| classify::send_error(&error))
     }
+}
 
-    /// Sends a request once.
-    async fn ask(
-        &self,
-        uri: Uri,
-        headers: HeaderMap,
-        body: RequestBody,
-    ) -> Result<(UpstreamHead, UpstreamBody), SendRequestError> {
-        let mut call = self.awc.post(uri).no_decompress();
-        *call.headers_mut() = headers;
-        let response = call.send_body(body).await?;
-        let status = response.status();
-        let mut headers = HeaderMap::new();
-        let mut response = response.map_body(|head, payload| {
-            headers = std::mem::take(&mut head.headers);
-            payload
-        });
-        let body = UpstreamBody::new(actix_web::HttpMessage::take_payload(&mut response));
-        Ok((UpstreamHead { status, headers }, body))
-    }
+/// An answer's head, and its body.
+fn taken_apart<S>(response: ClientResponse<S>) -> (UpstreamHead, UpstreamBody)
+where
+    S: Stream<Item = Result<Bytes, PayloadError>> + 'static,
+{
+    let status = response.status();
+    let mut headers = HeaderMap::new();
+    let mut response = response.map_body(|head, payload| {
+        headers = std::mem::take(&mut head.headers);
+        payload
+    });
+    let body = UpstreamBody::new(actix_web::HttpMessage::take_payload(&mut response));
+    (UpstreamHead { status, headers }, body)
 }
 
 /// The URI that makes awc and the [`Connector`] find the provider; the port is [`connector::ONCE`] or
