@@ -21,7 +21,7 @@ mod reuse;
 mod stream;
 pub mod tls;
 
-use std::{io, rc::Rc};
+use std::{collections::HashMap, io, rc::Rc};
 
 use actix_service::Service;
 use actix_tls::connect::{ConnectError as AwcConnectError, ConnectInfo, Connection};
@@ -58,13 +58,19 @@ pub(super) struct Connector {
     parts: Rc<ClientParts>,
     proxies: Rc<ProxyRules>,
     names: Rc<Names>,
+    /// Whose address is dialled for each provider that a network leads to: its own, or its proxy's.
+    dialled_hosts: Rc<HashMap<ProviderId, String>>,
     exchanges: Alive,
 }
 
 impl Connector {
     pub(super) fn new(parts: Rc<ClientParts>, proxies: ProxyRules, exchanges: Alive) -> Self {
+        let dialled = |(provider, transport): (&ProviderId, &Transport)| {
+            Some((provider.clone(), dialled_host(transport, &proxies)?))
+        };
         Self {
             names: Names::new(parts.names),
+            dialled_hosts: Rc::new(parts.endpoints.iter().filter_map(dialled).collect()),
             parts,
             proxies: Rc::new(proxies),
             exchanges,
@@ -74,21 +80,8 @@ impl Connector {
     /// Looks the provider's name up again if it may have changed, so that a connection to an address
     /// that it has no more is not used again.
     pub(super) async fn refresh(&self, provider: &ProviderId) {
-        if let Some(host) = self.dialled_host(provider) {
-            self.names.refresh(&host).await;
-        }
-    }
-
-    /// Whose address is dialled for a provider: its own, or its proxy's.
-    fn dialled_host(&self, provider: &ProviderId) -> Option<String> {
-        let (scheme, host, port) = match self.parts.endpoints.get(provider)? {
-            Transport::Http { host, port } => ("http", host, *port),
-            Transport::Https { host, port, .. } => ("https", host, *port),
-            Transport::Memory(_) => return None,
-        };
-        match self.proxies.proxy_for(scheme, host, port) {
-            None => Some(host.to_string()),
-            Some(proxy) => proxy::host_of(&proxy).map(str::to_owned),
+        if let Some(host) = self.dialled_hosts.get(provider) {
+            self.names.refresh(host).await;
         }
     }
 
@@ -171,10 +164,10 @@ impl Service<ConnectInfo<Uri>> for Connector {
             let provider = uri.host().unwrap_or_default();
             match this.connect(provider).await {
                 Ok(stream) => {
-                    let host = this.dialled_host(&ProviderId::new(provider));
+                    let host = this.dialled_hosts.get(&ProviderId::new(provider));
                     let address = host
                         .zip(stream.peer())
-                        .and_then(|(host, peer)| NamedAddress::new(&this.names, &host, peer));
+                        .and_then(|(host, peer)| NamedAddress::new(&this.names, host, peer));
                     let filter = HeadFilter::new(stream, this.parts.max_head_bytes, this.exchanges);
                     let filter = filter.to(address);
                     let filter = match uri.port_u16() {
@@ -186,6 +179,19 @@ impl Service<ConnectInfo<Uri>> for Connector {
                 Err(error) => Err(AwcConnectError::Io(io::Error::other(error))),
             }
         })
+    }
+}
+
+/// Whose address is dialled: the provider's own, or its proxy's.
+fn dialled_host(transport: &Transport, proxies: &ProxyRules) -> Option<String> {
+    let (scheme, host, port) = match transport {
+        Transport::Http { host, port } => ("http", host, *port),
+        Transport::Https { host, port, .. } => ("https", host, *port),
+        Transport::Memory(_) => return None,
+    };
+    match proxies.proxy_for(scheme, host, port) {
+        None => Some(host.to_string()),
+        Some(proxy) => proxy::host_of(&proxy).map(str::to_owned),
     }
 }
 
