@@ -1,7 +1,5 @@
 //! What both allow lists share: how a rule is read, which rule a name meets first, and the bounds.
 
-use std::collections::HashMap;
-
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::{header_policy::HeaderCaps, never_forward::nominated_by_connection};
@@ -55,7 +53,8 @@ pub(super) fn header_name(written: &str) -> Result<HeaderName, String> {
 /// Patterns in the order of their rules; the first that matches a name wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct RuleSet {
-    exact: HashMap<HeaderName, usize>,
+    /// In the order of [`in_order`]: there are few, and a binary search costs less than a hash.
+    exact: Vec<(HeaderName, usize)>,
     prefixes: Vec<(usize, Box<str>)>,
 }
 
@@ -81,7 +80,9 @@ impl RuleSet {
     pub(super) fn add(&mut self, rule: usize, pattern: Pattern) {
         match pattern {
             Pattern::Exact(name) => {
-                self.exact.entry(name).or_insert(rule);
+                if let Err(place) = self.place_of(&name) {
+                    self.exact.insert(place, (name, rule));
+                }
             }
             Pattern::Prefix(prefix) => self.prefixes.push((rule, prefix)),
         }
@@ -96,7 +97,7 @@ impl RuleSet {
         name: &HeaderName,
         is_forbidden: impl Fn(&HeaderName) -> bool,
     ) -> Option<usize> {
-        let exact = self.exact.get(name).copied();
+        let exact = self.place_of(name).ok().map(|place| self.exact[place].1);
         let prefix = self
             .prefixes
             .iter()
@@ -108,6 +109,19 @@ impl RuleSet {
             None => exact,
         }
     }
+
+    /// Where the exact rule for a name stands, or would stand.
+    fn place_of(&self, name: &HeaderName) -> Result<usize, usize> {
+        let wanted = in_order(name);
+        self.exact
+            .binary_search_by(|(name, _)| in_order(name).cmp(&wanted))
+    }
+}
+
+/// By what names are sorted: most are told apart by their length alone.
+fn in_order(name: &HeaderName) -> (usize, &str) {
+    let name = name.as_str();
+    (name.len(), name)
 }
 
 /// What the rules let through, by rule, then by name; the values of one name keep their order.

@@ -27,8 +27,10 @@ impl<'a> PolicyForKey<'a> {
     /// `x-should-retry` pass: it speaks of that status, and SDKs obey it before anything else.
     #[must_use]
     pub fn forward(self, upstream: &'a HeaderMap, status_unchanged: bool) -> Forwarded {
+        let decided = self.decide(upstream, status_unchanged);
         let mut forwarded = Forwarded::default();
-        for Traced { value, fate, .. } in self.decide(upstream, status_unchanged) {
+        forwarded.headers.reserve(decided.size_hint().0);
+        for Traced { value, fate, .. } in decided {
             match fate {
                 Fate::Passes { name, .. } => forwarded.headers.push((name.clone(), value.clone())),
                 Fate::Dropped(Dropped::OverCap) => forwarded.over_cap += 1,
