@@ -6,6 +6,7 @@ pub(crate) mod foreign_page;
 mod unread_body;
 
 use std::{
+    borrow::Cow,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -52,7 +53,7 @@ impl RootSpanBuilder for HeraldRootSpan {
             "request",
             request_id,
             method = request.method().as_str(),
-            path = loggable(request.path()),
+            path = &*loggable(request.path()),
         )
     }
 
@@ -73,7 +74,7 @@ pub(crate) async fn record_request(
     let record = RequestRecord::new(
         id.to_string(),
         request.method().to_string(),
-        loggable(request.path()),
+        loggable(request.path()).into_owned(),
     );
     if let Some(gateway) = request.app_data::<web::Data<Gateway>>() {
         record.count_in(gateway.metrics());
@@ -107,13 +108,16 @@ pub(crate) fn record_of(request: &HttpRequest) -> Rc<RequestRecord> {
     RequestRecord::new(
         Uuid::now_v7().to_string(),
         request.method().to_string(),
-        loggable(request.path()),
+        loggable(request.path()).into_owned(),
     )
 }
 
 /// A path as a log line holds it: without what no path holds as it stands, and bounded; a caller
 /// chooses it.
-fn loggable(path: &str) -> String {
+fn loggable(path: &str) -> Cow<'_, str> {
+    if path.len() <= MAX_LOGGED_PATH && path.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return path.into();
+    }
     let graphic = path.chars().filter(char::is_ascii_graphic);
     graphic.take(MAX_LOGGED_PATH).collect()
 }
