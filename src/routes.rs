@@ -5,6 +5,7 @@ mod completions;
 mod failure;
 pub(crate) mod health;
 mod models;
+mod request_body;
 mod sourcegraph;
 
 use actix_web::{

@@ -9,21 +9,16 @@ use std::{
 use actix::Actor;
 use actix_web::{
     HttpRequest, HttpResponse,
-    http::{
-        ConnectionType, Version,
-        header::{CONTENT_ENCODING, HeaderName, HeaderValue},
-    },
+    http::{ConnectionType, Version, header::HeaderName},
     web,
 };
 use bytes::Bytes;
-use tokio::{
-    sync::oneshot,
-    time::{Instant, timeout},
-};
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     Failure,
     admission::{Admitted, admit},
+    request_body::read_body,
 };
 use crate::{
     delivery::{self, DeliveryStream},
@@ -37,7 +32,6 @@ use crate::{
         sse_body::SseBody,
     },
     routing::route::{Journey, Route},
-    settings::VerifiedSettings,
     startup::Worker,
     streams::{StopSignal, StreamDetails},
     upstream::{
@@ -202,30 +196,6 @@ pub(super) async fn answer(
 fn seconds_since_1970() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
-}
-
-/// Reads the request's body under its bound and its clock.
-async fn read_body(
-    request: &HttpRequest,
-    payload: web::Payload,
-    settings: &VerifiedSettings,
-) -> Result<Bytes, RequestError> {
-    let is_encoded = |coding: &HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"identity");
-    if request.headers().get_all(CONTENT_ENCODING).any(is_encoded) {
-        return Err(RequestError::BodyEncoded);
-    }
-    let limit = settings.server.max_body_bytes;
-    match timeout(
-        settings.server.request_body,
-        payload.to_bytes_limited(limit),
-    )
-    .await
-    {
-        Err(_) => Err(RequestError::BodyTimeout(settings.server.request_body)),
-        Ok(Err(_)) => Err(RequestError::BodyTooLarge { limit }),
-        Ok(Ok(Err(_))) => Err(RequestError::BodyBroken),
-        Ok(Ok(Ok(body))) => Ok(body),
-    }
 }
 
 /// `clocks.total`, or the client's own bound where it is shorter.
