@@ -26,7 +26,9 @@ mod routes;
 
 pub mod dialects;
 
-// Admission: who is it, how much, and who is asked?
+// Admission: is there room at all, who is it, how much, and who is asked?
+mod overload;
+
 pub mod auth;
 
 pub mod limits;

@@ -58,6 +58,9 @@ pub enum LimitError {
     /// A ceiling on what is open at once.
     #[error("too many completions are open ({})", .0.setting())]
     Overloaded(Ceiling),
+    /// The worker that the request came to has more to do than it can.
+    #[error("the gateway has more to do than it can at the moment (server.overload_lag)")]
+    Late,
 }
 
 impl LimitError {
@@ -71,7 +74,7 @@ impl LimitError {
                 Measure::Concurrent => "gateway_concurrency_limited",
             },
             Self::Unavailable => "gateway_limits_unavailable",
-            Self::Overloaded(_) => "gateway_overloaded",
+            Self::Overloaded(_) | Self::Late => "gateway_overloaded",
         }
     }
 }

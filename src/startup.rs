@@ -1,5 +1,7 @@
 //! The wiring: settings in, a running gateway out.
 
+#[cfg(feature = "testkit")]
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap},
@@ -30,6 +32,7 @@ use crate::{
     limits::Limits,
     listener,
     middleware::{HeraldRootSpan, foreign_page::OwnListener},
+    overload::Overload,
     providers::{ProviderId, replay::library::ReplayLibrary},
     reload::SettingsControl,
     routes,
@@ -60,6 +63,9 @@ struct Shared {
     upstream_exchanges: Alive,
     /// The generation in force, for those who wait for another.
     in_force: watch::Sender<u64>,
+    /// What tests have workers measure, in milliseconds.
+    #[cfg(feature = "testkit")]
+    pretended_lag: AtomicU64,
 }
 
 impl Gateway {
@@ -80,6 +86,8 @@ impl Gateway {
                 targets,
                 client_connections: Alive::default(),
                 upstream_exchanges: Alive::default(),
+                #[cfg(feature = "testkit")]
+                pretended_lag: AtomicU64::default(),
             }),
         }
     }
@@ -175,6 +183,17 @@ impl Gateway {
     #[must_use]
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.shared.metrics
+    }
+
+    /// Has each worker measure that it is at least so late, in whole milliseconds; zero ends it.
+    #[cfg(feature = "testkit")]
+    pub fn pretend_lag(&self, lag: Duration) {
+        self.shared.pretended_lag.store(millis(lag), Relaxed);
+    }
+
+    #[cfg(feature = "testkit")]
+    pub(crate) fn pretended_lag(&self) -> Duration {
+        Duration::from_millis(self.shared.pretended_lag.load(Relaxed))
     }
 
     /// Connections of clients to the public listener, idle ones among them.
@@ -414,9 +433,11 @@ fn millis(length: Duration) -> u64 {
     u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What each worker thread has of its own: awc's client, which cannot leave its thread.
+/// What each worker thread has of its own: awc's client, which cannot leave its thread, and how late
+/// the thread is.
 #[derive(Debug, Default)]
 pub(crate) struct Worker {
+    overload: Rc<Overload>,
     client: Rc<RefCell<Option<OwnClient>>>,
 }
 
@@ -427,6 +448,11 @@ struct OwnClient {
 }
 
 impl Worker {
+    /// How late the worker is.
+    pub(crate) fn overload(&self) -> &Rc<Overload> {
+        &self.overload
+    }
+
     /// The client of these settings; made when the worker first meets them. Streams that run under
     /// earlier settings keep the client that they began with.
     pub(crate) fn http_client(

@@ -54,7 +54,9 @@ pub fn rescue_own(error: &HeraldError) -> Rescue {
         HeraldError::Request(error) => status_of_request(error),
         HeraldError::Auth(_) => StatusCode::UNAUTHORIZED,
         HeraldError::Limit(LimitError::Exceeded(_)) => StatusCode::TOO_MANY_REQUESTS,
-        HeraldError::Limit(LimitError::Overloaded(_) | LimitError::Unavailable)
+        HeraldError::Limit(
+            LimitError::Overloaded(_) | LimitError::Late | LimitError::Unavailable,
+        )
         | HeraldError::Gateway(GatewayError::Draining) => StatusCode::SERVICE_UNAVAILABLE,
         HeraldError::Gateway(GatewayError::Loop) => StatusCode::BAD_GATEWAY,
         HeraldError::Gateway(_) | HeraldError::Upstream { .. } => StatusCode::INTERNAL_SERVER_ERROR,
@@ -104,7 +106,9 @@ pub fn rescue_own(error: &HeraldError) -> Rescue {
 pub fn own_proxy_error(error: &HeraldError) -> ProxyError {
     match error {
         HeraldError::Request(_) | HeraldError::Auth(_) => ProxyError::HttpRequestError,
-        HeraldError::Limit(LimitError::Exceeded(_)) => ProxyError::HttpRequestDenied,
+        HeraldError::Limit(LimitError::Exceeded(_) | LimitError::Late) => {
+            ProxyError::HttpRequestDenied
+        }
         HeraldError::Limit(LimitError::Overloaded(_)) => ProxyError::ConnectionLimitReached,
         HeraldError::Gateway(GatewayError::Draining) => ProxyError::ProxyInternalResponse,
         HeraldError::Gateway(GatewayError::Loop) => ProxyError::ProxyLoopDetected,

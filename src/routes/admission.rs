@@ -7,10 +7,10 @@ use actix_web::{HttpRequest, web};
 use crate::{
     auth::authenticate,
     error::{GatewayError, HeraldError, RequestError},
-    limits::limit::Limit,
+    limits::{LimitError, limit::Limit},
     middleware::{foreign_page::is_foreign, record_of},
     settings::{ClientKey, VerifiedModel, VerifiedSettings},
-    startup::Gateway,
+    startup::{Gateway, Worker},
 };
 
 /// A caller who was let in.
@@ -22,13 +22,41 @@ pub(super) struct Admitted {
     pub(super) key: Option<Arc<ClientKey>>,
 }
 
+/// Lets in whoever asks for a completion, as [`admit`] does, if the worker has room for one more: that
+/// is asked first, so that a refusal costs as little as it can.
+pub(super) fn admit_completion(request: &HttpRequest) -> Result<Admitted, HeraldError> {
+    let gateway = gateway_of(request)?;
+    let settings = gateway.settings();
+    let worker = request
+        .app_data::<Worker>()
+        .ok_or(GatewayError::NotMounted)?;
+    if worker
+        .overload()
+        .refuses(gateway, settings.server.overload_lag)
+    {
+        let error = LimitError::Late;
+        gateway.metrics().refused(&error);
+        return Err(error.into());
+    }
+    admit_under(request, gateway, settings)
+}
+
 /// Takes the settings that this request keeps to its end, and lets the caller in or not.
 pub(super) fn admit(request: &HttpRequest) -> Result<Admitted, HeraldError> {
-    let gateway = request
-        .app_data::<web::Data<Gateway>>()
-        .ok_or(GatewayError::NotMounted)?
-        .clone();
-    let settings = gateway.settings();
+    let gateway = gateway_of(request)?;
+    admit_under(request, gateway, gateway.settings())
+}
+
+fn gateway_of(request: &HttpRequest) -> Result<&web::Data<Gateway>, GatewayError> {
+    let gateway = request.app_data::<web::Data<Gateway>>();
+    gateway.ok_or(GatewayError::NotMounted)
+}
+
+fn admit_under(
+    request: &HttpRequest,
+    gateway: &web::Data<Gateway>,
+    settings: Arc<VerifiedSettings>,
+) -> Result<Admitted, HeraldError> {
     let key = authenticate(&settings.auth, request.headers(), SystemTime::now())?.cloned();
     if let Some(key) = &key {
         record_of(request).note_key(key);
@@ -39,7 +67,7 @@ pub(super) fn admit(request: &HttpRequest) -> Result<Admitted, HeraldError> {
     let running = gateway.drain().enter().ok_or(GatewayError::Draining)?;
     record_of(request).note_running(running);
     Ok(Admitted {
-        gateway,
+        gateway: gateway.clone(),
         settings,
         key,
     })

@@ -17,7 +17,7 @@ use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     Failure,
-    admission::{Admitted, admit},
+    admission::{Admitted, admit_completion},
     request_body::read_body,
 };
 use crate::{
@@ -56,7 +56,7 @@ pub(super) async fn create_completion(
     payload: web::Payload,
 ) -> Result<HttpResponse, Failure> {
     let answered = async {
-        let admitted = admit(&request)?;
+        let admitted = admit_completion(&request)?;
         answer(dialect, &request, payload, admitted).await
     };
     answered

@@ -14,6 +14,7 @@ use actix_web::{
 use crate::{
     dialects::Dialect,
     error::{HeraldError, RequestError, respond},
+    limits::LimitError,
     metadata::{
         chain,
         proxy_status::{Member, PROXY_STATUS, proxy_status},
@@ -101,10 +102,12 @@ impl ResponseError for Failure {
             response.insert_header((PROXY_STATUS, proxy_status(&[member])));
         }
         if rescue.status == StatusCode::SERVICE_UNAVAILABLE {
-            // The next gateway of a rolling restart takes the repeat.
-            response
-                .append_header(respond::retry_after(1))
-                .force_close();
+            response.append_header(respond::retry_after(1));
+            if !matches!(*self.error, HeraldError::Limit(LimitError::Late)) {
+                // The next gateway of a rolling restart takes the repeat. A gateway that has too much to do
+                // would have to open a new connection for it, which costs more than the refusal.
+                response.force_close();
+            }
         }
         response.body(self.dialect.error_document(&rescue.report))
     }

@@ -14,7 +14,7 @@ use actix_web::{
 
 use super::{
     Failure,
-    admission::{Admitted, admit},
+    admission::{Admitted, admit, admit_completion},
     completions,
 };
 use crate::{
@@ -44,7 +44,8 @@ pub(super) async fn create_completion(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Failure> {
-    let admitted = admit(&request).map_err(told)?;
+    let admitted = admit_completion(&request)
+        .map_err(|error| Failure::of_completion(sourcegraph::any_version(), &request, error))?;
     let settings = Arc::clone(&admitted.settings);
     let about = about_limits(admitted.key.as_deref());
     let dialect = dialect(of_version, &request, &admitted).map_err(told)?;

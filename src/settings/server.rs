@@ -22,6 +22,8 @@ pub(super) struct ServerSection {
     backlog: u64,
     #[schemars(range(min = 1, max = 1_000_000))]
     max_connections: u64,
+    #[schemars(transform = between("0s", "1m"))]
+    overload_lag: Time,
     #[schemars(transform = between("1KiB", "1GiB"))]
     max_body_bytes: Size,
     #[schemars(transform = between("0s", "1h"))]
@@ -51,6 +53,9 @@ pub struct ServerSettings {
     pub backlog: u32,
     /// Open connections for each worker. Setting `server.max_connections`, default 25000.
     pub max_connections: usize,
+    /// How late a worker may be for half a second without a break before it refuses some of the new
+    /// completions; zero refuses none. Setting `server.overload_lag`, default 100 ms.
+    pub overload_lag: Duration,
     /// Largest request body in bytes. Setting `server.max_body_bytes`, default 32 MiB.
     pub max_body_bytes: usize,
     /// How long an idle client connection stays open; zero closes it after each answer. Setting
@@ -81,6 +86,7 @@ impl ServerSection {
             workers: threads(self.workers),
             backlog: u32::try_from(self.backlog).ok()?,
             max_connections: usize::try_from(self.max_connections).ok()?,
+            overload_lag: self.overload_lag.0,
             max_body_bytes: self.max_body_bytes.bytes(),
             keep_alive: self.keep_alive.0,
             request_head: self.request_head.0,

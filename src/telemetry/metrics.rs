@@ -70,6 +70,7 @@ pub struct Metrics {
     limited: Count<Limited>,
     admin_refusals: Count<Reason>,
     limits: LimitFamilies,
+    worker_lag: Histogram,
     open_streams: Family<PhaseLabel, Gauge>,
     queued_events: Gauge,
     queued_bytes: Gauge,
@@ -90,6 +91,12 @@ fn lengths() -> Histogram {
     let bounds = [
         0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0,
     ];
+    Histogram::new(bounds)
+}
+
+/// Bounds of the buckets, in seconds: around the default of `server.overload_lag`.
+fn lags() -> Histogram {
+    let bounds = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 1.0, 5.0];
     Histogram::new(bounds)
 }
 
@@ -161,6 +168,11 @@ impl Metrics {
                 "Requests that the admin listener's guard refused",
             ),
             limits: LimitFamilies::register(&mut c, limits),
+            worker_lag: c.histogram(
+                "worker_lag",
+                "How late worker threads are, measured while completions come",
+                lags(),
+            ),
             open_streams: c.gauge(
                 "open_streams",
                 "Completions that are open now, by how far they have come",
@@ -213,8 +225,14 @@ impl Metrics {
                 Ceiling::ProviderOpen => (LimitScope::Provider, LimitKind::Concurrent),
                 Ceiling::ProviderWaiting => (LimitScope::Provider, LimitKind::Waiting),
             },
+            LimitError::Late => (LimitScope::Global, LimitKind::Lag),
         };
         self.limited(scope, kind);
+    }
+
+    /// Measures how late a worker is.
+    pub(crate) fn worker_lag(&self, lag: Duration) {
+        self.worker_lag.observe(lag.as_secs_f64());
     }
 
     /// Counts a request that the admin listener's guard refused.

@@ -29,6 +29,7 @@ mod models;
 mod mounted;
 mod openai_endpoints;
 mod outcome;
+mod overload;
 mod reload;
 mod requests;
 mod settings;

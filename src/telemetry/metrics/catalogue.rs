@@ -68,6 +68,12 @@ impl Catalogue {
         timing
     }
 
+    /// One histogram of times, without labels.
+    pub(super) fn histogram(&mut self, name: &str, help: &str, histogram: Histogram) -> Histogram {
+        self.register(name, Some(Unit::Seconds), help, histogram.clone());
+        histogram
+    }
+
     /// A fact that never changes.
     pub(super) fn info<L>(&mut self, name: &str, help: &str, labels: L)
     where

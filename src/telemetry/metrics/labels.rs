@@ -273,6 +273,8 @@ pub enum LimitKind {
     Concurrent,
     /// Streams that wait for a connection to a provider.
     Waiting,
+    /// How late a worker is.
+    Lag,
 }
 
 /// A limit that refused a request.
@@ -296,6 +298,7 @@ impl Limited {
                 LimitKind::Tokens => "tokens",
                 LimitKind::Concurrent => "concurrent",
                 LimitKind::Waiting => "waiting",
+                LimitKind::Lag => "lag",
             },
         }
     }

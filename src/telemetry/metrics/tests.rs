@@ -354,7 +354,9 @@ fn a_request_that_no_provider_was_asked_for_is_unknown_and_in_no_histogram() {
     assert_eq!(sample(&text, name), Some(1.0));
     let name = r#"herald_responses_total{provider="unknown",status="200",upstream_status="none"}"#;
     assert_eq!(sample(&text, name), Some(1.0));
-    assert!(!text.contains("_seconds"), "{text}");
+    // The workers' own histogram is there, and has measured none.
+    assert!(!text.contains("_seconds_bucket{provider"), "{text}");
+    assert_eq!(sample(&text, "herald_worker_lag_seconds_count"), Some(0.0));
     for said in ["id-of-a-request", "path-of-a-request"] {
         assert!(!text.contains(said), "{said}");
     }
