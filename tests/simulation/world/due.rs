@@ -23,10 +23,9 @@ impl Case<'_> {
         }
         let ended = said.ended_at();
         let ends = [self.enough_content(said), self.full(said), self.clock(said)];
-        let least = |due: fn(&(Option<Duration>, Option<Duration>)) -> Option<Duration>| {
-            ends.iter().filter_map(due).chain(ended).min()
-        };
-        Some((least(|ends| ends.0)?, least(|ends| ends.1)?))
+        let (earliest, latest) = ends.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
+        let least = |due: Vec<Option<Duration>>| due.into_iter().flatten().chain(ended).min();
+        Some((least(earliest)?, least(latest)?))
     }
 
     /// When there was as much content as commits. A reason for the end alone may come to nothing in another

@@ -122,12 +122,20 @@ fn came(case: &Case<'_>, said: &Said<'_>) -> Option<Came> {
         let is_refusal = said.answer.status < 500;
         return Some(if is_refusal { Came::Nothing } else { failed });
     }
-    let is_own = match case.code()? {
-        "upstream_reset" | "upstream_truncated" | "upstream_empty" | "upstream_bad_head" => true,
-        "upstream_content_encoding" | "upstream_not_a_stream" | "upstream_not_json" => true,
-        "upstream_bad_event" | "upstream_head" | "upstream_first_event" | "upstream_idle" => true,
-        _ => false,
-    };
+    let is_own = matches!(
+        case.code()?,
+        "upstream_reset"
+            | "upstream_truncated"
+            | "upstream_empty"
+            | "upstream_bad_head"
+            | "upstream_content_encoding"
+            | "upstream_not_a_stream"
+            | "upstream_not_json"
+            | "upstream_bad_event"
+            | "upstream_head"
+            | "upstream_first_event"
+            | "upstream_idle"
+    );
     (is_last && is_own).then_some(failed)
 }
 

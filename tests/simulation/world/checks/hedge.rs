@@ -48,7 +48,11 @@ fn check_pair(case: &Case<'_>, number: usize, first: &Said<'_>, found: &mut Find
         .iter()
         .filter(|said| said.call.provider == second.call.provider);
     // Only a request that had gone to a connection about to be closed is sent once more.
-    if asked.clone().last().is_some_and(|said| said.call.is_stale) {
+    if asked
+        .clone()
+        .next_back()
+        .is_some_and(|said| said.call.is_stale)
+    {
         return;
     }
     found.unless(asked.count() == 0, 2, || {
