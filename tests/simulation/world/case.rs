@@ -37,6 +37,8 @@ pub(super) struct Case<'a> {
 /// One call, and what its answer says.
 pub(super) struct Said<'a> {
     pub(super) call: &'a Call,
+    /// When the attempt began of which it is the last call, or one that came too late.
+    pub(super) began: Duration,
     pub(super) answer: Answer,
     pub(super) format: Format,
     pub(super) heard: Heard,
@@ -62,7 +64,7 @@ pub(super) fn cases(run: &Run) -> Vec<Case<'_>> {
                 body.is_some_and(|body| String::from_utf8_lossy(body).contains(&marker))
             };
             let own = said.iter_mut().filter(|said| is_of_it(said));
-            let calls = own.filter_map(Option::take).collect();
+            let calls = in_order(own.filter_map(Option::take).collect());
             let answer = exchange.answer();
             let format = ask.dialect.format();
             let (heard, events) = if answer.is_stream() {
@@ -87,6 +89,23 @@ pub(super) fn cases(run: &Run) -> Vec<Case<'_>> {
     cases
 }
 
+/// By when an attempt began, whenever its provider read of it. What is sent once more, because the first time
+/// it went to a connection about to be closed, is still that attempt: another may stand beside it.
+fn in_order(mut calls: Vec<Said<'_>>) -> Vec<Said<'_>> {
+    calls.sort_by_key(|said| said.call.at);
+    for number in 1..calls.len() {
+        let (before, said) = (&calls[..number], &calls[number]);
+        let own = |other: &&Said<'_>| other.call.provider == said.call.provider;
+        let last = before.iter().rev().find(own);
+        let stale = last.filter(|last| last.call.is_stale);
+        if let Some(began) = stale.map(|stale| stale.began) {
+            calls[number].began = began;
+        }
+    }
+    calls.sort_by_key(|said| said.began);
+    calls
+}
+
 impl<'a> Said<'a> {
     fn of(call: &'a Call) -> Self {
         let mut reader = AnswerReader::default();
@@ -106,6 +125,7 @@ impl<'a> Said<'a> {
         };
         Self {
             call,
+            began: call.at,
             answer,
             format,
             heard,
@@ -179,9 +199,10 @@ impl Case<'_> {
         let is_told = told.is_some_and(|told| told.contains("gateway_hedged"));
         let mut before = self.calls[..number].iter().rev();
         before.find(|said| {
+            // Of one that came too late it was not known before it was closed.
+            let is_told = is_told && !said.call.is_stale;
             let is_under_way = |over| over > at || (over == at && is_told);
-            let is_other = said.call.provider != provider && !said.call.is_stale;
-            is_other && said.over_at().is_none_or(is_under_way)
+            said.call.provider != provider && said.over_at().is_none_or(is_under_way)
         })
     }
 

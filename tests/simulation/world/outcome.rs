@@ -4,7 +4,7 @@ use std::{cell::RefCell, collections::BTreeMap, fmt, sync::Once, time::Duration}
 
 use tokio::time::Instant;
 use tracing::{
-    Event, Subscriber,
+    Event, Metadata, Subscriber,
     field::{Field, Visit},
     subscriber::Interest,
 };
@@ -54,6 +54,8 @@ pub(super) fn collect<T>(run: impl FnOnce() -> T) -> (T, Vec<Line>) {
     COLLECTOR.call_once(|| {
         let subscriber = tracing_subscriber::registry().with(Collector);
         tracing::subscriber::set_global_default(subscriber).unwrap();
+        // A line that was come to meanwhile was answered for by nobody.
+        tracing::callsite::rebuild_interest_cache();
     });
     LINES.set(Some(Vec::new()));
     let done = run();
@@ -63,12 +65,17 @@ pub(super) fn collect<T>(run: impl FnOnce() -> T) -> (T, Vec<Line>) {
 struct Collector;
 
 impl<S: Subscriber> Layer<S> for Collector {
-    fn register_callsite(&self, metadata: &'static tracing::Metadata<'static>) -> Interest {
-        if metadata.target().starts_with("herald") {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if is_of_herald(metadata) {
             Interest::always()
         } else {
             Interest::never()
         }
+    }
+
+    /// Asked where two threads come to a line for the first time at once.
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        is_of_herald(metadata)
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -83,6 +90,10 @@ impl<S: Subscriber> Layer<S> for Collector {
             lines.push(line);
         });
     }
+}
+
+fn is_of_herald(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("herald")
 }
 
 impl Visit for Line {

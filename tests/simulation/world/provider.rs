@@ -150,17 +150,18 @@ impl Providers {
         earlier.any(|earlier| earlier.connection == connection)
     }
 
-    /// Notes a request that came too late.
+    /// Notes a request that came too late: the connection is gone, by one side or the other.
     fn ignored(
         &self,
         provider: Provider,
         connection: usize,
-        at: Duration,
-        head: String,
-        body: Vec<u8>,
+        asked: (Duration, String, Vec<u8>),
+        is_left: bool,
     ) {
         let mut seen = self.seen();
-        let closed_at = Some(seen.began.elapsed());
+        let over_at = Some(seen.began.elapsed());
+        let closed_at = over_at.filter(|_| !is_left);
+        let (at, head, body) = asked;
         seen.calls.push(Call {
             provider,
             connection,
@@ -168,10 +169,10 @@ impl Providers {
             head,
             body,
             plan: AnswerPlan::good(0),
-            is_stale: true,
+            is_stale: !is_left,
             written: Vec::new(),
             done_at: closed_at,
-            left_at: None,
+            left_at: over_at.filter(|_| is_left),
             closed_at,
         });
     }
@@ -196,17 +197,24 @@ impl Providers {
             began: self.seen().began,
             filled_at: Duration::ZERO,
         };
+        let mut is_left = false;
         while let Some((head, body)) = self.request(&mut inbox).await {
             let call = self.asked(provider, connection, inbox.filled_at, head, body);
-            if !self.answer(call, &mut inbox, &mut writer).await {
-                break;
+            match self.answer(call, &mut inbox, &mut writer).await {
+                Some(Ending::Stays) => {}
+                Some(_) => break,
+                None => {
+                    is_left = true;
+                    break;
+                }
             }
         }
         // It was small, and came at once.
         if !inbox.unread.is_empty()
             && let Some((head, body)) = self.request(&mut inbox).await
         {
-            self.ignored(provider, connection, inbox.filled_at, head, body);
+            let asked = (inbox.filled_at, head, body);
+            self.ignored(provider, connection, asked, is_left);
         }
         drop((inbox, writer));
         self.seen().open -= 1;
@@ -249,20 +257,20 @@ impl Providers {
         self.seen().oddities.push(what);
     }
 
-    /// Plays the answer; whether the connection stays for another request.
+    /// Plays the answer, and says what becomes of the connection; `None` where Herald let go of it.
     async fn answer(
         &self,
         call: usize,
         inbox: &mut Inbox,
         writer: &mut WriteHalf<DuplexStream>,
-    ) -> bool {
+    ) -> Option<Ending> {
         let asked = self.seen().calls[call].clone();
         let format = format_of(asked.path());
         let Some(format) = format else {
             self.seen()
                 .oddities
                 .push(format!("asked at {}", asked.path()));
-            return false;
+            return Some(Ending::Closes);
         };
         let (steps, ending) = asked.plan.steps(format, asked.is_stream());
         let playing = async {
@@ -305,7 +313,7 @@ impl Providers {
                 call.left_at = Some(at);
             }
         });
-        is_done && ending == Ending::Stays
+        is_done.then_some(ending)
     }
 }
 

@@ -86,8 +86,7 @@ impl Tuning {
     pub(super) fn draw_optional(&mut self, random: &mut Random) {
         let millis =
             |random: &mut Random, lengths: &[u64]| Duration::from_millis(random.one_of(lengths));
-        // Seed 3088: the check of when a hedge is due does not yet agree with Herald by 100 ms.
-        if random.percent(0) {
+        if random.percent(ON) {
             self.hedge = Some(Hedge {
                 wait: millis(random, &[50, 400, 1_500]),
                 share: random.one_of(&[1.0, 1.0, 0.05]),

@@ -86,22 +86,9 @@ fn check_pair(case: &Case<'_>, number: usize, first: &Said<'_>, found: &mut Find
     );
 }
 
-/// When an attempt has been slow for long enough; it may have begun on a connection that was closed.
+/// When an attempt has been slow for long enough.
 fn hedged_at(case: &Case<'_>, first: &Said<'_>) -> Option<Duration> {
-    let wait = case.tuning()?.hedge?.wait;
-    let own = case
-        .calls
-        .iter()
-        .filter(|said| said.call.provider == first.call.provider && said.call.at <= first.call.at);
-    let mut began = first.call.at;
-    for said in own {
-        began = if said.call.is_stale {
-            began.min(said.call.at)
-        } else {
-            began
-        };
-    }
-    Some(began + wait)
+    Some(first.began + case.tuning()?.hedge?.wait)
 }
 
 /// When what is waited for had come: the first content of a stream, the head of a document.
